@@ -1,0 +1,31 @@
+package config
+
+// identitySettings: who a node is.
+var identitySettings = []Setting{
+	{Name: "node.id", Type: Int, Default: "1", Rule: atLeast(0),
+		Doc: "The number of this node, unique in its cluster; the directory it formatted remembers it."},
+	{Name: "broker.id", Type: Int, Default: "-1",
+		Doc: "An older name of node.id; node.id wins when both are set."},
+	{Name: "process.roles", Type: List, Default: "broker,controller", Rule: listOf("broker", "controller"),
+		Doc: "What this process is: broker and controller together, which is the one combination that is built."},
+	{Name: "broker.rack", Type: String, Unset: true,
+		Doc: "The rack or zone this broker stands in; clients that name their own rack learn it from Metadata."},
+	{Name: "initial.broker.registration.timeout.ms", Type: Int, Default: "60000", Class: NoEffect,
+		Note: "the controller is in the same process and registers its broker before anything listens",
+		Doc:  "How long a starting broker waits for its first registration."},
+	{Name: "server.max.startup.time.ms", Type: Long, Default: "9223372036854775807", Rule: atLeast(0), Class: NoEffect, Internal: true,
+		Note: "start-up ends by itself or fails with a sentence",
+		Doc:  "How long the whole start may take."},
+	{Name: "unstable.api.versions.enable", Type: Boolean, Default: "false", Class: NoEffect, Internal: true,
+		Note: "only finished versions are advertised",
+		Doc:  "Whether unfinished API versions are advertised."},
+	{Name: "unstable.feature.versions.enable", Type: Boolean, Default: "false", Class: NoEffect, Internal: true,
+		Note: "only finished feature levels are offered",
+		Doc:  "Whether unfinished feature levels may be finalized."},
+	{Name: "background.threads", Type: Int, Default: "10", Rule: atLeast(1), Scope: ClusterWide, Class: NoEffect,
+		Note: "housekeeping runs on goroutines as it falls due",
+		Doc:  "How many threads do background work."},
+	{Name: "config.providers", Type: List, Scope: ClusterWide, Class: Secures,
+		Note: "values that stand for secrets kept elsewhere cannot be resolved yet, and a placeholder must never be taken for the secret",
+		Doc:  "Plug-ins that replace placeholders in values by secrets kept elsewhere."},
+}
