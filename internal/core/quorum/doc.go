@@ -19,9 +19,10 @@
 //
 //	Q1  Install, when set: get the snapshot file, make it durable (temporary file, sync, rename, sync of the
 //	    directory), then State, then reset the log to the snapshot's offset
-//	Q2  State, when set, and then Entries become durable before any Message is sent and before Advance: a vote or an
-//	    acknowledgement that is not on disk is a lie, and a log of a later epoch than State's is taken for damage.
-//	    Entries[0].Base may be below the log's end: truncate there first
+//	Q2  State, then Entries, then Set, as far as they are there, become durable before any Message is sent and before
+//	    Advance: a vote or an acknowledgement that is not on disk is a lie. The order matters, too: a log of a later
+//	    epoch than State's, or one that ends before a committed set of voters, is taken for damage. Entries[0].Base
+//	    may be below the log's end: truncate there first
 //	Q3  then Messages are sent; a lost message is no error
 //	Q4  then Committed is applied, in order; nothing is applied that is not in Committed
 //	Q5  then Advance. Between Ready and Advance nothing else is called

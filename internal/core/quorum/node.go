@@ -260,6 +260,7 @@ func (n *Node) SnapshotAt(offset int64) (Snapshot, error) {
 
 // Snapshotted tells that a snapshot is durable. Followers that are behind the log get it from now on.
 func (n *Node) Snapshotted(s Snapshot) {
+	n.store.wanted = false
 	if s.Index > n.store.snapshot.Index {
 		n.store.snapshot = s
 	}

@@ -25,6 +25,9 @@ func one(t *testing.T, n *Node, d *disk) (committed []Entry) {
 				t.Fatal(err)
 			}
 		}
+		if rd.Set != nil {
+			d.state = EncodeState(*rd.Set, "")
+		}
 		committed = append(committed, rd.Committed...)
 		n.Advance()
 	}

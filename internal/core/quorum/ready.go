@@ -11,7 +11,7 @@ import (
 )
 
 // HasReady reports whether Ready has anything to say.
-func (n *Node) HasReady() bool { return n.raw.HasReady() }
+func (n *Node) HasReady() bool { return n.store.wanted || n.raw.HasReady() }
 
 // Ready returns what to do next. The package comment gives the order; Advance must follow.
 func (n *Node) Ready() (Ready, error) {
@@ -33,13 +33,16 @@ func (n *Node) Ready() (Ready, error) {
 		return Ready{}, err
 	}
 	n.opened = n.leading
-	n.fillState(&out, rd)
+	if err := n.fillState(&out, rd); err != nil {
+		return Ready{}, err
+	}
 	if err := n.fillMessages(&out, rd); err != nil {
 		return Ready{}, err
 	}
 	for _, r := range rd.ReadStates {
 		out.Reads = append(out.Reads, Read{binary.BigEndian.Uint64(r.RequestCtx), n.offset(r.Index)})
 	}
+	out.WantSnapshot, n.store.wanted = n.store.wanted, false
 	n.given = out
 	return out, nil
 }
@@ -118,8 +121,9 @@ func (n *Node) committed(e *pb.Entry, fresh []Entry) (Entry, error) {
 	return n.convert(e, n.store.infos[i-n.store.before].Base)
 }
 
-// fillState notes what has to be durable: term and vote, and a set of voters before it acts.
-func (n *Node) fillState(out *Ready, rd raft.Ready) {
+// fillState notes what has to be durable: term, vote and an installed snapshot's place before the entries, a committed
+// set of voters after them.
+func (n *Node) fillState(out *Ready, rd raft.Ready) error {
 	before := n.state
 	if rd.HardState != nil {
 		n.state.Term = rd.HardState.GetTerm()
@@ -129,19 +133,24 @@ func (n *Node) fillState(out *Ready, rd raft.Ready) {
 		n.state.Voters, n.state.VotersIndex = s.Voters, s.Index
 		n.state.Anchor = Anchor{s.Index + 1, s.Offset}
 	}
+	if n.state.Term != before.Term || n.state.Vote != before.Vote || out.Install != nil {
+		st := n.state
+		out.State, out.MustSync = &st, true
+	}
 	for _, e := range out.Committed {
 		if e.Kind != Voters || e.Index <= n.state.VotersIndex {
 			continue
 		}
-		if voters, err := n.cfg.VotersOf(e.Batch); err == nil {
-			slices.Sort(voters)
-			n.state.Voters, n.state.VotersIndex = voters, e.Index
+		voters, err := n.cfg.VotersOf(e.Batch)
+		if err != nil {
+			return fmt.Errorf("the voters batch at offset %d: %w", e.Base, err)
 		}
-	}
-	if n.state.Term != before.Term || n.state.Vote != before.Vote || n.state.VotersIndex != before.VotersIndex || out.Install != nil {
+		slices.Sort(voters)
+		n.state.Voters, n.state.VotersIndex = voters, e.Index
 		st := n.state
-		out.State, out.MustSync = &st, true
+		out.Set, out.MustSync = &st, true
 	}
+	return nil
 }
 
 // fillMessages encodes. The entry that opens the term is sent with its batch, which raft does not know.

@@ -222,6 +222,11 @@ func (s *sim) work(v *voter) error {
 			return err
 		}
 		v.node.Advance()
+		if rd.WantSnapshot {
+			if err := s.compact(v); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
@@ -256,6 +261,12 @@ func (s *sim) persist(v *voter, rd Ready) (done bool, err error) {
 		if err := v.disk.append(e); err != nil {
 			return false, err
 		}
+	}
+	if s.diesHere(v) {
+		return false, nil
+	}
+	if rd.Set != nil {
+		v.disk.state = EncodeState(*rd.Set, "")
 	}
 	return !s.diesHere(v), s.lead(v, rd)
 }

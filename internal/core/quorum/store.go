@@ -16,6 +16,7 @@ type store struct {
 	conf     []int32
 	snapshot Snapshot
 	commit   uint64
+	wanted   bool // a follower waits for a newer snapshot
 
 	before uint64 // the index of infos[0]
 	infos  []Info
@@ -103,9 +104,11 @@ func (s *store) batch(i uint64) ([]byte, error) {
 	return s.log.Batch(s.infos[i-s.before].Base)
 }
 
-// Snapshot is what a follower gets that is behind the first entry: a name, not the content.
+// Snapshot is what a follower gets that is behind the first entry: a name, not the content. A snapshot from before a
+// change of the voters does not do: a new voter would not find itself in it and ignore it for ever.
 func (s *store) Snapshot() (*pb.Snapshot, error) {
-	if s.snapshot.Index < s.before {
+	if s.snapshot.Index < s.before || !slices.Equal(s.snapshot.Voters, s.conf) {
+		s.wanted = true
 		return nil, raft.ErrSnapshotTemporarilyUnavailable
 	}
 	return &pb.Snapshot{

@@ -92,15 +92,19 @@ type Start struct {
 // Ready is what to do next; package quorum tells in which order.
 type Ready struct {
 	Install   *Snapshot // discard the log and continue from this snapshot of the leader's
-	State     *State    // to make durable
+	State     *State    // to make durable before Entries
 	Entries   []Entry   // to append
-	MustSync  bool      // State or Entries must be durable before Messages are sent
+	Set       *State    // to make durable after Entries: the quorum has another set of voters from Advance on
+	MustSync  bool      // State, Entries or Set are there: they must be durable before Messages are sent
 	Messages  []Message
 	Committed []Entry // to apply
 	Reads     []Read  // confirmed by a majority
 	Leader    int32   // known now, None: unknown
 	Leading   bool    // this node leads: its term's LEADER_CHANGE is in Entries of this Ready or of one before
 	Term      uint64
+	// WantSnapshot asks for a snapshot now (SnapshotAt, then Snapshotted): a follower is behind the log and the newest
+	// snapshot will not do. It is asked again until there is one.
+	WantSnapshot bool
 }
 
 // Message is for another voter. Snapshot marks one that makes the receiver ask for a snapshot file: its fate is
