@@ -1,0 +1,184 @@
+package main
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// The Java tools and the Java client inside them, at 4.3.1.
+func init() {
+	register(
+		Case{"java/console-producer-consumer", true, javaConsole},
+		Case{"java/console-codecs", false, javaCodecs},
+		Case{"java/topics", false, javaTopics},
+		Case{"java/configs", false, javaConfigs},
+		Case{"java/consumer-groups", false, javaGroups},
+		Case{"java/get-offsets", false, javaOffsets},
+		Case{"java/delete-records", false, javaDeleteRecords},
+		Case{"java/log-dirs", false, javaLogDirs},
+		Case{"java/broker-api-versions", false, javaVersions},
+		Case{"java/verifiable-producer-consumer", false, javaVerifiable},
+		Case{"java/performance", false, javaPerformance},
+	)
+}
+
+const tools = "org.apache.kafka.tools."
+
+func javaConsole(t *T) {
+	topic := t.Topic(2)
+	t.Java("k1\tv1\nk2\tv2\nk3\tv3\n", tools+"ConsoleProducer", "--bootstrap-server", t.addr, "--topic", topic,
+		"--reader-property", "parse.key=true")
+	out := t.Java("", tools+"consumer.ConsoleConsumer", "--bootstrap-server", t.addr, "--topic", topic, "--from-beginning",
+		"--max-messages", "3", "--timeout-ms", "20000", "--formatter-property", "print.key=true", "--formatter-property", "print.partition=true",
+		"--formatter-property", "print.offset=true")
+	t.Contains(out, "k1\tv1", "k2\tv2", "k3\tv3", "Offset:0", "Processed a total of 3 messages")
+}
+
+func javaCodecs(t *T) {
+	topic := t.Topic(1)
+	for i, codec := range []string{"gzip", "snappy", "lz4", "zstd"} {
+		t.Java(strings.Join(Lines(200), "\n")+"\n", tools+"ConsoleProducer", "--bootstrap-server", t.addr, "--topic", topic,
+			"--compression-codec", codec, "--command-property", "acks="+[]string{"all", "1", "0", "all"}[i])
+	}
+	out := t.Java("", tools+"consumer.ConsoleConsumer", "--bootstrap-server", t.addr, "--topic", topic, "--from-beginning",
+		"--max-messages", "800", "--timeout-ms", "20000", "--isolation-level", "read_committed")
+	t.Equal(strings.Count(out, "line 000199 of a text"), 4, "last line of each codec")
+	t.Contains(out, "Processed a total of 800 messages")
+}
+
+func (t *T) topics(args ...string) string {
+	return t.Java("", tools+"TopicCommand", append([]string{"--bootstrap-server", t.addr}, args...)...)
+}
+
+func javaTopics(t *T) {
+	topic := t.Name("t")
+	t.Contains(t.topics("--create", "--topic", topic, "--partitions", "2", "--replication-factor", "1", "--config", "retention.ms=3600000"),
+		"Created topic "+topic)
+	t.Contains(t.topics("--create", "--if-not-exists", "--topic", topic), "")
+	t.Contains(t.topics("--list"), topic)
+	out := t.topics("--describe", "--topic", topic)
+	t.Contains(out, "Topic: "+topic, "PartitionCount: 2", "ReplicationFactor: 1", "retention.ms=3600000", "Partition: 1", "Isr: ")
+	if !regexp.MustCompile(`TopicId: [A-Za-z0-9_-]{22}\s`).MatchString(out) {
+		t.Errorf("no topic id: %s", out)
+	}
+	t.topics("--alter", "--topic", topic, "--partitions", "5")
+	t.Contains(t.topics("--describe", "--topic", topic), "PartitionCount: 5")
+	t.Equal(strings.TrimSpace(t.topics("--describe", "--under-replicated-partitions")), "", "under-replicated partitions")
+	t.topics("--delete", "--topic", topic)
+	t.Lacks(t.topics("--list"), topic)
+}
+
+func javaConfigs(t *T) {
+	topic := t.Topic(1)
+	config := func(args ...string) string {
+		return t.Java("", "kafka.admin.ConfigCommand", append([]string{"--bootstrap-server", t.addr}, args...)...)
+	}
+	on := []string{"--entity-type", "topics", "--entity-name", topic}
+	t.Contains(config(append(on, "--alter", "--add-config", "retention.ms=7200000,cleanup.policy=[compact,delete]")...), "Completed updating config for topic")
+	out := config(append(on, "--describe")...)
+	t.Contains(out, "retention.ms=7200000", "cleanup.policy=compact,delete", "DYNAMIC_TOPIC_CONFIG:retention.ms=7200000", "DEFAULT_CONFIG:log.cleanup.policy=delete")
+	config(append(on, "--alter", "--delete-config", "retention.ms")...)
+	t.Lacks(config(append(on, "--describe")...), "retention.ms=7200000")
+	t.Contains(config(append(on, "--describe", "--all")...), "segment.bytes=1048576", "STATIC_BROKER_CONFIG:log.segment.bytes=1048576", "min.insync.replicas=1")
+	brokers := []string{"--entity-type", "brokers", "--entity-default"}
+	config(append(brokers, "--alter", "--add-config", "log.retention.ms=86400000")...)
+	t.Contains(config(append(brokers, "--describe")...), "log.retention.ms=86400000")
+	t.Contains(config(append(on, "--describe", "--all")...), "DYNAMIC_DEFAULT_BROKER_CONFIG:log.retention.ms=86400000")
+	config(append(brokers, "--alter", "--delete-config", "log.retention.ms")...)
+	t.Lacks(config(append(brokers, "--describe")...), "log.retention.ms=86400000")
+}
+
+func javaGroups(t *T) {
+	topic, group := t.Topic(1), t.Name("g")
+	t.kcat("a\nb\nc\nd\n", "-P", "-t", topic)
+	t.Contains(t.Java("", tools+"consumer.ConsoleConsumer", "--bootstrap-server", t.addr, "--topic", topic, "--group", group, "--from-beginning",
+		"--max-messages", "3", "--timeout-ms", "20000"), "Processed a total of 3 messages")
+	groups := func(args ...string) string {
+		return t.Java("", tools+"consumer.group.ConsumerGroupCommand", append([]string{"--bootstrap-server", t.addr}, args...)...)
+	}
+	t.Contains(groups("--list"), group)
+	t.Contains(groups("--list", "--state"), group, "Empty")
+	if out := groups("--describe", "--group", group); !regexp.MustCompile(regexp.QuoteMeta(topic) + `\s+0\s+3\s+4\s+1\s`).MatchString(out) {
+		t.Errorf("offset 3, end 4, lag 1 wanted: %s", out)
+	}
+	t.Contains(groups("--describe", "--group", group, "--state"), "Empty")
+	groups("--describe", "--group", group, "--members")
+	groups("--reset-offsets", "--group", group, "--topic", topic, "--to-offset", "1", "--execute")
+	if out := groups("--describe", "--group", group, "--offsets"); !regexp.MustCompile(regexp.QuoteMeta(topic) + `\s+0\s+1\s+4\s+3\s`).MatchString(out) {
+		t.Errorf("offset 1, end 4, lag 3 wanted: %s", out)
+	}
+	t.Contains(groups("--delete-offsets", "--group", group, "--topic", topic), "Successful")
+	t.Contains(groups("--delete", "--group", group), "Deletion of requested consumer groups", "was successful")
+	t.Lacks(groups("--list"), group)
+}
+
+func javaOffsets(t *T) {
+	topic := t.Topic(2)
+	t.kcat("a\nb\nc\n", "-P", "-t", topic, "-p", "0")
+	between := later()
+	t.kcat("d\n", "-P", "-t", topic, "-p", "0")
+	for time, want := range map[string]string{"-1": ":0:4", "-2": ":0:0", "-3": ":0:3", fmt.Sprint(between): ":0:3"} {
+		t.Contains(t.Java("", tools+"GetOffsetShell", "--bootstrap-server", t.addr, "--topic", topic, "--time", time), topic+want)
+	}
+}
+
+func javaDeleteRecords(t *T) {
+	topic := t.Topic(1)
+	t.kcat("a\nb\nc\nd\n", "-P", "-t", topic)
+	file := t.File("offsets.json", fmt.Sprintf(`{"partitions":[{"topic":%q,"partition":0,"offset":3}],"version":1}`, topic))
+	out := t.Java("", tools+"DeleteRecordsCommand", "--bootstrap-server", t.addr, "--offset-json-file", file)
+	t.Contains(out, "partition: "+topic+"-0", "low_watermark: 3")
+	t.Equal(t.kcat("", "-C", "-t", topic, "-e"), "d\n", "what is left")
+}
+
+func javaLogDirs(t *T) {
+	topic := t.Topic(2)
+	t.kcat("a\n", "-P", "-t", topic, "-p", "1")
+	out := t.Java("", tools+"LogDirsCommand", "--bootstrap-server", t.addr, "--describe", "--topic-list", topic)
+	t.Contains(out, topic+"-0", topic+"-1", `"offsetLag":0`, `"isFuture":false`, `"error":null`)
+	if !regexp.MustCompile(`"size":[1-9]`).MatchString(out) {
+		t.Errorf("a partition with a record has a size: %s", out)
+	}
+}
+
+func javaVersions(t *T) {
+	out := t.Java("", tools+"BrokerApiVersionsCommand", "--bootstrap-server", t.addr)
+	t.Contains(out, "Produce(0): ", "Fetch(1): ", "Metadata(3): ", "ApiVersions(18): ", "[usable: ")
+	t.Lacks(out, "ERROR", "Exception")
+	usable := regexp.MustCompile(`\[usable: `).FindAllString(out, -1)
+	t.note = fmt.Sprintf("%d APIs usable by the Java client", len(usable))
+}
+
+func javaVerifiable(t *T) {
+	topic := t.Topic(2)
+	out := t.Java("", tools+"VerifiableProducer", "--bootstrap-server", t.addr, "--topic", topic, "--max-messages", "2000", "--throughput", "-1", "--acks", "-1")
+	sent := 0
+	for _, line := range t.JSONLines(out) {
+		if line["name"] == "producer_send_success" {
+			sent++
+		}
+	}
+	t.Equal(sent, 2000, "successes of the producer")
+	out = t.Java("", tools+"VerifiableConsumer", "--bootstrap-server", t.addr, "--topic", topic, "--group-id", t.Name("g"), "--max-messages", "2000", "--reset-policy", "earliest")
+	read, committed := 0, false
+	for _, line := range t.JSONLines(out) {
+		switch line["name"] {
+		case "records_consumed":
+			read += int(line["count"].(float64))
+		case "offsets_committed":
+			committed = committed || line["success"] == true
+		}
+	}
+	t.Equal(read, 2000, "records of the consumer")
+	t.Equal(committed, true, "its offsets were committed")
+}
+
+func javaPerformance(t *T) {
+	topic := t.Topic(4)
+	out := t.Java("", tools+"ProducerPerformance", "--topic", topic, "--num-records", "50000", "--record-size", "1000", "--throughput", "-1",
+		"--bootstrap-server", t.addr, "--command-property", "compression.type=lz4")
+	t.Contains(out, "50000 records sent", "99.9th")
+	out = t.Java("", tools+"ConsumerPerformance", "--bootstrap-server", t.addr, "--topic", topic, "--num-records", "50000", "--timeout", "20000")
+	t.Contains(out, "start.time", "50000")
+}

@@ -1,0 +1,173 @@
+// Command conformance runs other people's clients and tools against a broker: kcat, the Java tools of Apache Kafka 4.3.1,
+// confluent-kafka for Python, franz-go, and requests written byte by byte where no client would send them. The same cases run
+// against Apache Kafka, which is the oracle: a case that fails there is wrong. At the end, Apache's DumpLogSegments reads every
+// file of the data directory, after a clean stop and after kill -9 under load and recovery.
+//
+//	go run ./test/conformance                        Millrace from bin/millrace
+//	go run ./test/conformance -broker kafka          the oracle
+//	go run ./test/conformance -addr HOST:PORT        a broker that already runs (no dump)
+//	go run ./test/conformance -smoke                 one client of each family, for CI
+//	go run ./test/conformance -run 'java/|raw/crc'   some cases
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"time"
+
+	"millrace/test/target"
+)
+
+// Case is one small question with a name, family/what.
+type Case struct {
+	Name  string
+	Smoke bool // part of the CI subset
+	Run   func(t *T)
+}
+
+var cases []Case
+
+func register(more ...Case) { cases = append(cases, more...) }
+
+func main() {
+	broker := flag.String("broker", "millrace", "millrace or kafka: the broker to start")
+	addr := flag.String("addr", "", "address of a broker that runs already; overrides -broker")
+	binary := flag.String("binary", "bin/millrace", "Millrace's binary")
+	smoke := flag.Bool("smoke", false, "only one client of each family")
+	run := flag.String("run", "", "only the cases whose name this regular expression matches")
+	list := flag.Bool("list", false, "print the names of the cases")
+	flag.Parse()
+	match, err := regexp.Compile(*run)
+	if err != nil {
+		fatal(err)
+	}
+	if *list {
+		for _, c := range cases {
+			fmt.Println(c.Name)
+		}
+		return
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	s := &suite{ctx: ctx, addr: *addr, kind: *broker, binary: *binary}
+	if err := s.open(); err != nil {
+		fatal(err)
+	}
+	for _, c := range cases {
+		if match.MatchString(c.Name) && (c.Smoke || !*smoke) && ctx.Err() == nil {
+			s.run(c)
+		}
+	}
+	if s.close(); s.report() > 0 || ctx.Err() != nil {
+		os.Exit(1)
+	}
+}
+
+func fatal(err error) {
+	fmt.Fprintln(os.Stderr, "conformance:", err)
+	os.Exit(1)
+}
+
+// suite runs the cases against one broker.
+type suite struct {
+	ctx    context.Context
+	addr   string
+	kind   string
+	binary string
+	work   string // scratch directory
+	broker *target.Process
+	failed []string
+	passed int
+	began  time.Time
+}
+
+// settings let short cases be short and small limits be reached; both brokers get the same.
+var settings = map[string]string{
+	"group.initial.rebalance.delay.ms": "0",
+	"auto.create.topics.enable":        "true",
+	"log.segment.bytes":                "1048576",
+	"offsets.topic.num.partitions":     "5",
+	"log.index.interval.bytes":         "512",
+}
+
+func (s *suite) options() target.Options {
+	return target.Options{Kind: s.kind, Binary: s.binary, Dir: filepath.Join(s.work, "data"), Core: -1, HeapMB: 512, Overrides: settings}
+}
+
+func (s *suite) open() error {
+	s.began = time.Now()
+	work, err := os.MkdirTemp("", "millrace-conformance-")
+	if err != nil {
+		return err
+	}
+	s.work = work
+	if s.addr != "" {
+		s.kind = "?"
+		return target.Answers(s.addr)
+	}
+	s.broker, err = target.Start(s.ctx, s.options())
+	if err == nil {
+		s.addr = s.broker.Addr()
+	}
+	return err
+}
+
+func (s *suite) close() {
+	if s.broker != nil {
+		s.broker.Stop()
+	}
+	if len(s.failed) == 0 {
+		os.RemoveAll(s.work)
+	}
+}
+
+// run runs one case; a failed demand ends it by panic, which stays inside.
+func (s *suite) run(c Case) {
+	began := time.Now()
+	ctx, cancel := context.WithTimeout(s.ctx, 90*time.Second)
+	defer cancel()
+	t := &T{suite: s, ctx: ctx, name: c.Name}
+	func() {
+		defer func() {
+			if p := recover(); p != nil {
+				if _, ok := p.(stopCase); !ok {
+					panic(p)
+				}
+			}
+		}()
+		defer t.cleanup()
+		c.Run(t)
+	}()
+	if len(t.failures) == 0 {
+		s.passed++
+		fmt.Printf("ok    %-44s %5.1fs %s\n", c.Name, time.Since(began).Seconds(), t.note)
+		return
+	}
+	s.failed = append(s.failed, c.Name)
+	fmt.Printf("FAIL  %-44s %5.1fs\n      %s\n", c.Name, time.Since(began).Seconds(),
+		strings.ReplaceAll(strings.Join(t.failures, "\n"), "\n", "\n      "))
+	if s.broker != nil {
+		select {
+		case <-s.broker.Exited():
+			fmt.Printf("      the broker has ended:\n%s\n", s.broker.Tail(30))
+			fatal(fmt.Errorf("no broker left"))
+		default:
+		}
+	}
+}
+
+func (s *suite) report() (failed int) {
+	fmt.Printf("%d cases passed, %d failed, on %s at %s, in %.0fs\n", s.passed, len(s.failed), s.kind, s.addr, time.Since(s.began).Seconds())
+	if len(s.failed) > 0 {
+		fmt.Printf("failed: %s\nscratch directory kept: %s\nrepeat one: go run ./test/conformance -broker %s -run '^%s$'\n",
+			strings.Join(s.failed, " "), s.work, s.kind, s.failed[0])
+	}
+	return len(s.failed)
+}
