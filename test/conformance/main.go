@@ -49,7 +49,7 @@ func main() {
 		fatal(err)
 	}
 	if *list {
-		for _, c := range cases {
+		for _, c := range append(cases, lastCases...) {
 			fmt.Println(c.Name)
 		}
 		return
@@ -60,7 +60,7 @@ func main() {
 	if err := s.open(); err != nil {
 		fatal(err)
 	}
-	for _, c := range cases {
+	for _, c := range append(cases, lastCases...) {
 		if match.MatchString(c.Name) && (c.Smoke || !*smoke) && ctx.Err() == nil {
 			s.run(c)
 		}

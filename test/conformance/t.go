@@ -8,8 +8,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -87,11 +89,14 @@ func (t *T) cleanup() {
 	}
 }
 
-var serial atomic.Int64
+var (
+	serial  atomic.Int64
+	session = strconv.FormatInt(time.Now().UnixMilli()%1e8, 36)
+)
 
-// Name makes a name that no other case has.
+// Name makes a name that no other case has, in this run or an earlier one on the same broker.
 func (t *T) Name(what string) string {
-	return fmt.Sprintf("%s-%s-%d", strings.NewReplacer("/", "-", "_", "-").Replace(t.name), what, serial.Add(1))
+	return fmt.Sprintf("%s-%s-%s%d", strings.NewReplacer("/", "-", "_", "-").Replace(t.name), what, session, serial.Add(1))
 }
 
 // Client is a franz-go client that is closed with the case.
