@@ -171,7 +171,7 @@ func TestCompressLevels(t *testing.T) {
 	src := bytes.Repeat([]byte("the quick brown fox jumps over the lazy dog, "), 5000)
 	for _, c := range codecs {
 		for _, level := range []int{-5, -1, 0, 1, 5, 9, 10, 17, 22, 99} {
-			for _, text := range [][]byte{nil, src[:1], src} {
+			for _, text := range [][]byte{nil, src[:1], src, make([]byte, 300_000)} {
 				out, err := Compress(c, level, text)
 				if err != nil {
 					t.Fatal(c, level, err)

@@ -37,47 +37,74 @@ func compressSnappy(dst, src []byte) ([]byte, error) {
 	return dst, nil
 }
 
-func decompressSnappy(dst, src []byte, max int) ([]byte, error) {
-	start := len(dst)
+func decompressSnappy(dst, src []byte, limit int) ([]byte, error) {
 	if !bytes.HasPrefix(src, xerialHeader[:xerialMagicSize]) {
-		return decompressSnappyBlock(dst, src, max)
+		n, err := snappySize(src, limit)
+		if err != nil {
+			return dst, err
+		}
+		return decodeSnappy(slices.Grow(dst, n), src, n)
 	}
 	if len(src) < len(xerialHeader) {
 		return dst, corrupt("its snappy header is cut short")
 	}
-	for src = src[len(xerialHeader):]; len(src) > 0; {
-		if len(src) < 4 {
-			return dst[:start], corrupt("a snappy block is cut short")
+	src = src[len(xerialHeader):]
+	total, err := xerialSize(src, limit)
+	if err != nil {
+		return dst, err
+	}
+	start := len(dst)
+	dst = slices.Grow(dst, total)
+	for len(src) > 0 {
+		block := src[4 : 4+binary.BigEndian.Uint32(src)]
+		n, err := snappy.DecodedLen(block)
+		if err == nil {
+			dst, err = decodeSnappy(dst, block, n)
 		}
-		n := binary.BigEndian.Uint32(src)
-		if uint64(n) > uint64(len(src)-4) {
-			return dst[:start], corrupt("a snappy block is cut short")
-		}
-		var err error
-		if dst, err = decompressSnappyBlock(dst, src[4:4+n], max-(len(dst)-start)); err != nil {
+		if err != nil {
 			return dst[:start], err
 		}
-		src = src[4+n:]
+		src = src[4+len(block):]
 	}
 	return dst, nil
 }
 
-// decompressSnappyBlock appends one raw block of at most max decoded bytes.
-func decompressSnappyBlock(dst, src []byte, max int) ([]byte, error) {
-	n, err := snappy.DecodedLen(src)
-	if err != nil {
-		return dst, corrupt("its records are not snappy: %v", err)
+// xerialSize walks the blocks and adds up what they claim.
+func xerialSize(src []byte, limit int) (total int, err error) {
+	for len(src) > 0 {
+		if len(src) < 4 || uint64(binary.BigEndian.Uint32(src)) > uint64(len(src)-4) {
+			return 0, corrupt("a snappy block is cut short")
+		}
+		block := src[4 : 4+binary.BigEndian.Uint32(src)]
+		n, err := snappySize(block, limit-total)
+		if err != nil {
+			return 0, err
+		}
+		total += n
+		src = src[4+len(block):]
 	}
-	if n > max {
-		return dst, ErrLimit
+	return total, nil
+}
+
+// snappySize is what a raw block claims, if that can be true and is within the limit.
+func snappySize(block []byte, limit int) (int, error) {
+	n, err := snappy.DecodedLen(block)
+	switch {
+	case err != nil:
+		return 0, corrupt("its records are not snappy: %v", err)
+	case n > limit:
+		return 0, ErrLimit
+	case n > snappyRatio*len(block):
+		return 0, corrupt("%d bytes of snappy claim to hold %d", len(block), n)
 	}
-	if n > snappyRatio*len(src) {
-		return dst, corrupt("%d bytes of snappy claim to hold %d", len(src), n)
-	}
+	return n, nil
+}
+
+// decodeSnappy appends one raw block of n decoded bytes, for which dst has room.
+func decodeSnappy(dst, block []byte, n int) ([]byte, error) {
 	at := len(dst)
-	dst = slices.Grow(dst, n)
-	if _, err := snappy.Decode(dst[at:at+n], src); err != nil {
-		return dst[:at], corrupt("its records are not snappy: %v", err)
+	if _, err := snappy.Decode(dst[at:at+n], block); err != nil {
+		return dst, corrupt("its records are not snappy: %v", err)
 	}
 	return dst[:at+n], nil
 }

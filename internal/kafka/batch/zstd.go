@@ -38,52 +38,51 @@ var zstdDecoder = sync.OnceValues(func() (*zstd.Decoder, error) {
 		zstd.WithDecoderMaxMemory(1<<30), zstd.WithDecoderMaxWindow(1<<29))
 })
 
-const zstdFirst = 64 << 10
+const (
+	zstdFirst = 64 << 10
+	// zstdBlock is the most that one block of a frame decodes to, and what the decoder wants behind it.
+	zstdBlock = 128<<10 + 64
+)
 
-// decompressZstd takes what the first frame claims, if it claims something, and otherwise a multiple of the input,
-// and four times as much each time that was too little, up to max.
-func decompressZstd(dst, src []byte, max int) ([]byte, error) {
+// decompressZstd takes what the first frame claims, or, if it claims nothing, a multiple of the input, and four times
+// as much each time that was too little, up to the limit. There is always room for one block more: the decoder's
+// errors do not tell a corrupt block from one that did not fit, but a block fits if that room is left.
+func decompressZstd(dst, src []byte, limit int) ([]byte, error) {
 	d, err := zstdDecoder()
 	if err != nil {
 		return dst, err
 	}
-	room, err := zstdRoom(src, max)
+	guess, err := zstdGuess(src, limit)
+	if err != nil {
+		return dst, err
+	}
 	for {
-		if err != nil {
-			return dst, err
-		}
-		start := len(dst)
-		if cap(dst)-start < room {
-			dst = slices.Grow(dst, room)
-		}
-		room = min(cap(dst)-start, max)
-		var out []byte
-		out, err = d.DecodeAll(src, dst[:start:start+room])
+		room := min(guess, limit) + zstdBlock
+		dst = slices.Grow(dst, room)
+		out, err := d.DecodeAll(src, dst[:len(dst):len(dst)+room])
+		decoded := len(out) - len(dst)
 		switch {
-		case err == nil:
+		case err == nil && decoded <= limit:
 			return out, nil
-		case !errors.Is(err, zstd.ErrDecoderSizeExceeded):
-			err = corrupt("its records are not zstd: %v", err)
-		case room >= max:
-			err = ErrLimit
-		default:
-			err = nil
-			room = min(4*room, max)
+		case err != nil && !errors.Is(err, zstd.ErrDecoderSizeExceeded) && decoded+zstdBlock <= room:
+			return dst, corrupt("its records are not zstd: %v", err)
+		case err == nil || guess >= limit:
+			return dst, ErrLimit
 		}
+		guess *= 4
 	}
 }
 
-func zstdRoom(src []byte, max int) (int, error) {
+func zstdGuess(src []byte, limit int) (int, error) {
 	var h zstd.Header
 	if err := h.Decode(src); err != nil {
 		return 0, corrupt("its records are not zstd: %v", err)
 	}
 	if !h.HasFCS {
-		return min(zstdFirst+4*len(src), max), nil
+		return zstdFirst + 4*len(src), nil
 	}
-	if h.FrameContentSize > uint64(max) {
+	if h.FrameContentSize > uint64(limit) {
 		return 0, ErrLimit
 	}
-	// A claim is believed only as far as the input could make it true within reason; more is found out by decoding.
-	return min(int(h.FrameContentSize), zstdFirst+256*len(src)), nil
+	return int(h.FrameContentSize), nil
 }
