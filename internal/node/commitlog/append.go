@@ -3,6 +3,7 @@ package commitlog
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"millrace/internal/kafka/batch"
@@ -88,23 +89,40 @@ func (l *Log) Append(now time.Time, leaderEpoch int32, in []Append, out []Append
 
 // enterEpoch writes the line of a new leader epoch before the first batch that carries it.
 func (l *Log) enterEpoch(epoch int32, in []Append) error {
-	if len(in) > 0 && in[0].Origin == Replica {
-		epoch = in[0].Header.LeaderEpoch
-	}
 	l.mu.Lock()
 	latest := l.epochs.latest()
-	if epoch > latest {
-		l.epochs = l.epochs.assign(epoch, l.end.Load())
-		l.epochsDirty = true
+	if len(in) > 0 && in[0].Origin == Replica {
+		for i := range in {
+			if h := &in[i].Header; h.LeaderEpoch > l.epochs.latest() {
+				l.epochs, l.epochsDirty = l.epochs.assign(h.LeaderEpoch, h.BaseOffset), true
+			}
+		}
+		epoch = l.epochs.latest()
+	} else if epoch > latest {
+		l.epochs, l.epochsDirty = l.epochs.assign(epoch, l.end.Load()), true
 	}
 	dirty := l.epochsDirty
 	l.mu.Unlock()
-	if epoch < latest && epoch >= 0 {
+	if epoch < latest {
 		return fmt.Errorf("%w: %d after %d", ErrFencedLeaderEpoch, epoch, latest)
 	}
 	if dirty {
 		return l.writeEpochs()
 	}
+	return nil
+}
+
+// writeEpochs makes the leader epochs durable. They may be ahead of the data, never behind it.
+func (l *Log) writeEpochs() error {
+	l.mu.Lock()
+	text := l.epochs.text()
+	l.mu.Unlock()
+	if err := writeDurable(l.dir.disk, filepath.Join(l.Path(), epochsFile), text); err != nil {
+		return l.dir.broken("write leader epochs", err)
+	}
+	l.mu.Lock()
+	l.epochsDirty = false
+	l.mu.Unlock()
 	return nil
 }
 
@@ -120,19 +138,19 @@ func (l *Log) appendRun(now time.Time, leaderEpoch int32, c *Config, in []Append
 		h := a.Header
 		if a.Origin != Replica {
 			h.BaseOffset, h.LeaderEpoch = next, leaderEpoch
-		} else if h.BaseOffset < next || h.LeaderEpoch > l.run.epoch(leaderEpoch, a) {
+		} else if h.BaseOffset < next {
 			out[n].Err = fmt.Errorf("%w: batch at %d, end %d", ErrOffsetOrder, h.BaseOffset, next)
 			continue
 		}
-		if err := l.admit(c, a, &h, next); err != nil {
-			out[n].Err = err
+		if a.Origin != Replica && int64(len(a.Batch)) > c.SegmentBytes {
+			out[n].Err = fmt.Errorf("%w: %d bytes, segment.bytes is %d", ErrBatchTooLarge, len(a.Batch), c.SegmentBytes)
 			continue
 		}
-		full, err := l.makeRoom(now, c, &h)
+		room, err := l.makeRoom(now, c, &h)
 		if err != nil {
 			return 0, err
 		}
-		if full {
+		if !room {
 			break
 		}
 		if !l.judge(r, a, &h, &out[n]) {
@@ -156,4 +174,208 @@ func (l *Log) appendRun(now time.Time, leaderEpoch int32, c *Config, in []Append
 		return n, nil
 	}
 	return n, l.writeRun(now, c, next)
+}
+
+// makeRoom rolls the log if a batch does not belong into the active segment any more. It is false if the batches
+// collected so far must be written first.
+func (l *Log) makeRoom(now time.Time, c *Config, h *batch.Header) (bool, error) {
+	l.mu.Lock()
+	s := l.active()
+	full := s != nil && s.full(c, now, l.run.size, int64(h.Size()), h.LastOffset(), h.MaxTimestamp)
+	l.mu.Unlock()
+	if s != nil && !full {
+		return true, l.loadIndexes(s)
+	}
+	if len(l.run.headers) > 0 {
+		return false, nil
+	}
+	return true, l.roll(now, c)
+}
+
+// judge decides about a batch by its producer's state, and notes in the run how it will change that state. It is
+// false if the batch is not to be written.
+func (l *Log) judge(r *run, a *Append, h *batch.Header, out *Appended) bool {
+	if !h.HasProducer() {
+		return true
+	}
+	p := r.changes.of(&l.producers, h.ProducerID) // only the appender changes them
+	if h.Control() {
+		out.Err = r.changes.control(p, a, h)
+		return out.Err == nil
+	}
+	if a.Origin == Client {
+		if w, ok := l.duplicate(r, p, h); ok {
+			*out = Appended{BaseOffset: w.firstOffset(), LastOffset: w.lastOffset, AppendTime: -1, Duplicate: true}
+			return false
+		}
+	}
+	if a.Origin != Replica {
+		out.Err = p.checkEpoch(h.ProducerEpoch)
+	}
+	if a.Origin == Client && out.Err == nil {
+		out.Err = p.checkSequence(h)
+	}
+	if out.Err != nil {
+		return false
+	}
+	out.Err = r.changes.data(p, h, a.Origin != Replica)
+	return out.Err == nil
+}
+
+// duplicate looks for the batch in the producer's window. Right after a start the window of a producer that was loaded
+// from a snapshot holds one batch; the older ones are looked up in the log when a retry seems to be one of them.
+func (l *Log) duplicate(r *run, p *producer, h *batch.Header) (written, bool) {
+	w, ok := p.duplicate(h)
+	if ok || !p.short || p.epoch != h.ProducerEpoch || p.checkSequence(h) == nil {
+		return w, ok
+	}
+	l.fillWindows()
+	if now := l.producers.all[p.id]; now != nil && now.epoch == p.epoch {
+		p.prepend(now.window[:now.n])
+	}
+	p.short = false
+	return p.duplicate(h)
+}
+
+// control notes a control batch. Only markers of transactions concern producers.
+func (c *changes) control(p *producer, a *Append, h *batch.Header) error {
+	m, ok, err := parseMarker(a.Batch)
+	if err != nil || !ok {
+		return err
+	}
+	if a.Origin != Replica {
+		if err := p.checkMarker(h, m, a.TransactionVersion); err != nil {
+			return err
+		}
+	}
+	c.end(p, h, m)
+	return nil
+}
+
+// maxControlBytes bounds the content of a control batch, which is a few bytes.
+const maxControlBytes = 1 << 20
+
+// parseMarker reads the marker of a control batch; ok is false if there is none (the batch was emptied by compaction,
+// or it is of another kind).
+func parseMarker(b []byte) (m marker, ok bool, err error) {
+	h, err := batch.ParseHeader(b)
+	if err != nil {
+		return m, false, errors.Join(ErrInvalidControlBatch, err)
+	}
+	records, err := batch.Records(b, maxControlBytes)
+	if err != nil {
+		return m, false, errors.Join(ErrInvalidControlBatch, err)
+	}
+	if len(records) == 0 {
+		return m, false, nil
+	}
+	kind, coordinatorEpoch, err := batch.ParseControl(records[0])
+	if err != nil {
+		return m, false, errors.Join(ErrInvalidControlBatch, err)
+	}
+	if kind != batch.ControlAbort && kind != batch.ControlCommit {
+		return m, false, nil
+	}
+	return marker{kind == batch.ControlCommit, coordinatorEpoch, h.Timestamp(records[0])}, true, nil
+}
+
+// writeRun writes the run behind the active segment and publishes it.
+func (l *Log) writeRun(now time.Time, c *Config, next int64) error {
+	r := &l.run
+	l.mu.Lock()
+	s := l.active()
+	position := s.size
+	l.mu.Unlock()
+	f, err := l.dir.handles.acquire(&s.data, true)
+	if err == nil {
+		err = r.writeAt(f, position)
+	}
+	if err != nil {
+		err = l.takeBack(f, position, err)
+		if f != nil {
+			l.dir.handles.release(&s.data)
+		}
+		return err
+	}
+	pinned := l.publish(s, f, c, next, now)
+	if !pinned {
+		l.dir.handles.release(&s.data)
+	}
+	l.spill(s, false)
+	l.flushPolicy(c, now)
+	return nil
+}
+
+// writeAt writes the pieces of a run in order. Small neighbours are joined: a copy is cheaper than a system call.
+func (r *run) writeAt(f env.File, at int64) error {
+	for i := 0; i < len(r.pieces); {
+		b := r.pieces[i]
+		i++
+		if i < len(r.pieces) && len(b) < joinBelow {
+			r.joined = append(r.joined[:0], b...)
+			for ; i < len(r.pieces) && len(r.pieces[i]) < joinBelow && len(r.joined) < 1<<20; i++ {
+				r.joined = append(r.joined, r.pieces[i]...)
+			}
+			b = r.joined
+		}
+		if _, err := f.WriteAt(b, at); err != nil {
+			return err
+		}
+		at += int64(len(b))
+	}
+	if cap(r.joined) > joinBelow {
+		r.joined = nil // most logs are idle most of the time
+	}
+	return nil
+}
+
+// takeBack removes what a failed write has left behind its segment, durably (L7). Without room nothing else is wrong;
+// any other error takes the directory offline.
+func (l *Log) takeBack(f env.File, size int64, cause error) error {
+	if !errors.Is(cause, ErrNoSpace) {
+		return l.dir.broken("append to "+l.partition.String(), cause)
+	}
+	if f != nil {
+		if err := errors.Join(f.Truncate(size), f.Sync()); err != nil {
+			return l.dir.fail(fmt.Errorf("cut off a failed append to %s: %w", l.partition, err))
+		}
+	}
+	return fmt.Errorf("append to %s: %w", l.partition, cause)
+}
+
+// publish lets readers and the sync loop see the run. It returns true if the handle stays pinned for the next sync.
+func (l *Log) publish(s *segment, f env.File, c *Config, next int64, now time.Time) (pinned bool) {
+	r := &l.run
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	first := s.size
+	for i := range r.headers {
+		s.note(&r.headers[i], s.size, c.IndexIntervalBytes)
+		s.size += int64(r.headers[i].Size())
+	}
+	s.verified = s.verified.add(first, s.size)
+	s.aborted = append(s.aborted, l.producers.apply(&r.changes)...)
+	if l.unflushed == 0 {
+		l.unflushedAt = now.UnixMilli()
+	}
+	l.unflushed += next - l.end.Load()
+	l.end.Store(next)
+	l.dir.appended.Add(r.size)
+	l.mark(next, s, s.size)
+	if s.dirty {
+		return false
+	}
+	s.dirty, s.pin = true, f
+	l.dirty = append(l.dirty, s)
+	return true
+}
+
+// flushPolicy is Kafka's flush.messages for topics that do not flush before the ack; flush.ms is looked at by Tick.
+func (l *Log) flushPolicy(c *Config, now time.Time) {
+	l.mu.Lock()
+	due := !c.FlushBeforeAck && (l.unflushed >= c.FlushMessages || now.UnixMilli()-l.unflushedAt >= c.FlushMs) || len(l.dirty) > 1
+	l.mu.Unlock()
+	if due {
+		l.RequestSync()
+	}
 }

@@ -117,21 +117,6 @@ func (h *handles) forget(f *diskFile) {
 	}
 }
 
-// close closes f if nobody holds it; it may be opened again later.
-func (h *handles) close(f *diskFile) {
-	h.mu.Lock()
-	var file env.File
-	if f.refs == 0 && f.file != nil {
-		h.unlink(f)
-		file, f.file = f.file, nil
-		h.open--
-	}
-	h.mu.Unlock()
-	if file != nil {
-		file.Close()
-	}
-}
-
 func (h *handles) evict() []env.File {
 	var victims []env.File
 	for h.open > h.max && h.head != nil {

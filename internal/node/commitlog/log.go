@@ -46,6 +46,7 @@ type Log struct {
 	epochsDirty   bool // memory is ahead of the checkpoint file
 	marks         *marks
 	recoveryPoint int64
+	truncations   int64   // how often TruncateTo ran: a recovery point computed before one is void
 	snapshots     []int64 // offsets of the snapshot files, rising
 	unflushed     int64   // batches appended since the last flush, for flush.messages
 	unflushedAt   int64   // wall clock ms of the first of them, for flush.ms

@@ -66,7 +66,9 @@ func (s *scanner) next() (batch.Header, int64, error) {
 }
 
 // whole returns the bytes of a batch that next has returned, valid until the next call.
-func (s *scanner) whole(h *batch.Header, at int64) ([]byte, error) { return s.bytes(at, int64(h.Size())) }
+func (s *scanner) whole(h *batch.Header, at int64) ([]byte, error) {
+	return s.bytes(at, int64(h.Size()))
+}
 
 func (s *scanner) bytes(at, n int64) ([]byte, error) {
 	if at >= s.at && at+n <= s.at+s.len {

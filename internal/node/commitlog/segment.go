@@ -55,17 +55,15 @@ type segment struct {
 	dirty   bool     // in log.dirty
 	created time.Time
 
-	// timesKnown: the fields below it hold; otherwise they are read from the indexes when first asked for.
-	timesKnown      bool
+	// Read from the indexes when first needed; offsets.known says that they are.
 	largestTime     int64 // -1: no batch with a timestamp
 	largestTimeAt   int64 // last offset of the batch that holds it
 	firstTime       int64 // max timestamp of the first batch: segment.ms counts from it; -1: none
-	firstTimeKnown  bool
 	sinceIndexEntry int64 // bytes appended since the last offset entry
 
-	abortedKnown bool
-	aborted      []AbortedTxn
-	indexesDirty bool // index files hold bytes that were not synced yet
+	aborted       []AbortedTxn // always in memory: a read-committed reader must never miss one
+	abortedOnFile int
+	indexesDirty  bool // index files hold bytes that were not synced yet
 
 	jitter   int64
 	verified ranges // of the file whose checksums were seen to be right since the start
@@ -81,7 +79,7 @@ func newSegment(l *Log, base int64) *segment {
 }
 
 func (s *segment) path(ext string) string {
-	return filepath.Join(s.log.path, baseName(s.base)+ext+s.suffix)
+	return filepath.Join(s.log.Path(), baseName(s.base)+ext+s.suffix)
 }
 
 func (s *segment) files() []*diskFile {
@@ -93,7 +91,7 @@ func (s *segment) files() []*diskFile {
 func (s *segment) note(h *batch.Header, position int64, interval int) {
 	last := h.LastOffset()
 	if position == 0 {
-		s.firstTime, s.firstTimeKnown = h.MaxTimestamp, true
+		s.firstTime = h.MaxTimestamp
 	}
 	if h.MaxTimestamp > s.largestTime {
 		s.largestTime, s.largestTimeAt = h.MaxTimestamp, last
@@ -117,12 +115,14 @@ func (s *segment) noteTime() {
 	}
 }
 
-// full tells whether the segment must be rolled before a batch of size bytes that ends at lastOffset.
-func (s *segment) full(c *Config, now time.Time, size int64, lastOffset, maxTimestamp int64) bool {
+// full tells whether the segment, with pending bytes more than it has, must be rolled before a batch of size bytes that
+// ends at lastOffset.
+func (s *segment) full(c *Config, now time.Time, pending, size int64, lastOffset, maxTimestamp int64) bool {
 	maxEntries := c.SegmentIndexBytes / offsetEntrySize
 	maxTimes := c.SegmentIndexBytes/timeEntrySize - 1
-	return s.size > c.SegmentBytes-size && s.size > 0 ||
-		s.size > 0 && s.waited(now, maxTimestamp) > c.SegmentMs-s.jitter ||
+	have := s.size + pending
+	return have > c.SegmentBytes-size && have > 0 ||
+		have > 0 && s.waited(now, maxTimestamp) > c.SegmentMs-s.jitter ||
 		s.offsets.count() >= max(maxEntries, 1) || s.times.count() >= max(maxTimes, 1) ||
 		lastOffset-s.base > 1<<31-1
 }

@@ -1,0 +1,265 @@
+package commitlog
+
+import (
+	"errors"
+	"maps"
+	"path/filepath"
+	"time"
+)
+
+// ticks are when each piece of housekeeping was last done.
+type ticks struct {
+	checkpoint, highWatermarks, retention, expiry time.Time
+	bytes                                         int64 // of all logs at the last checkpoint
+}
+
+// due tells whether an interval has passed since *last, and notes the time if so. The first call only notes it.
+func due(last *time.Time, now time.Time, interval time.Duration) bool {
+	if last.IsZero() {
+		*last = now
+		return false
+	}
+	if now.Sub(*last) < interval {
+		return false
+	}
+	*last = now
+	return true
+}
+
+// Tick does the housekeeping that is due. The host calls it about once a second, from one goroutine.
+func (d *Dir) Tick(now time.Time) {
+	if d.Failed() != nil {
+		return
+	}
+	d.removeDue(now)
+	d.flushDue(now)
+	var errs []error
+	if due(&d.ticking.highWatermarks, now, d.options.HighWatermarkInterval) {
+		errs = append(errs, d.writeHighWatermarks())
+	}
+	if due(&d.ticking.retention, now, d.options.RetentionInterval) {
+		errs = append(errs, d.retain(now))
+	}
+	if due(&d.ticking.expiry, now, d.options.ProducerExpiryInterval) {
+		d.expireProducers(now)
+	}
+	if due(&d.ticking.checkpoint, now, d.options.CheckpointInterval) || d.appendedMuch() {
+		d.ticking.checkpoint = now
+		errs = append(errs, d.checkpoint())
+	}
+	if err := errors.Join(errs...); err != nil && d.Failed() == nil {
+		d.log.Warn("housekeeping of a log directory was not finished", "path", d.path, "error", err)
+	}
+	d.mu.Lock()
+	hooks := d.onTick
+	d.mu.Unlock()
+	for _, f := range hooks {
+		f(now)
+	}
+}
+
+// OnTick adds a call to every Tick, for the cleaner.
+func (d *Dir) OnTick(f func(now time.Time)) {
+	d.mu.Lock()
+	d.onTick = append(d.onTick, f)
+	d.mu.Unlock()
+}
+
+// appendedMuch keeps the part of the log that a recovery has to read short.
+func (d *Dir) appendedMuch() bool {
+	now := d.appended.Load()
+	if now-d.ticking.bytes < d.options.CheckpointBytes {
+		return false
+	}
+	d.ticking.bytes = now
+	return true
+}
+
+// flushDue is flush.ms, for topics that do not flush before the ack.
+func (d *Dir) flushDue(now time.Time) {
+	for _, l := range d.Logs() {
+		c := l.config.Load()
+		l.mu.Lock()
+		wanted := l.unflushed > 0 && !c.FlushBeforeAck && now.UnixMilli()-l.unflushedAt >= c.FlushMs
+		l.mu.Unlock()
+		if wanted {
+			l.RequestSync()
+		}
+	}
+}
+
+// retain runs retention over all logs: first all starts move and are made durable together, then the segments go.
+func (d *Dir) retain(now time.Time) error {
+	var errs []error
+	logs := d.Logs()
+	for _, l := range logs {
+		if _, err := l.retain(now); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	if err := d.writeLogStarts(); err != nil {
+		return errors.Join(append(errs, err)...)
+	}
+	for _, l := range logs {
+		errs = append(errs, l.dropBelowStart())
+	}
+	return errors.Join(errs...)
+}
+
+// Retain runs a retention round now.
+func (d *Dir) Retain(now time.Time) error { return d.retain(now) }
+
+func (d *Dir) expireProducers(now time.Time) {
+	for _, l := range d.Logs() {
+		l.appender.Lock()
+		l.mu.Lock()
+		l.producers.expire(now.UnixMilli(), l.config.Load().ProducerIDExpirationMs)
+		l.mu.Unlock()
+		l.appender.Unlock()
+	}
+}
+
+// checkpoint advances the recovery points and writes them with the log starts.
+func (d *Dir) checkpoint() error {
+	var errs []error
+	for _, l := range d.Logs() {
+		if l.Err() == nil {
+			errs = append(errs, l.advanceRecoveryPoint())
+		}
+	}
+	errs = append(errs, d.writeRecoveryPoints(), d.writeLogStarts())
+	return errors.Join(errs...)
+}
+
+// advanceRecoveryPoint moves the recovery point to the flushed end, after what recovery will not read again is durable:
+// index entries and aborted transactions (L4). A snapshot at the end keeps the replay of producer states short.
+func (l *Log) advanceRecoveryPoint() error {
+	l.appender.Lock()
+	l.mu.Lock()
+	point, truncations := l.flushed.Load(), l.truncations
+	if point == l.recoveryPoint || len(l.segments) == 0 {
+		l.mu.Unlock()
+		l.appender.Unlock()
+		return nil
+	}
+	active := l.active()
+	l.mu.Unlock()
+	err := errors.Join(l.loadIndexes(active), l.spill(active, true), l.takeSnapshot())
+	if err == nil && l.epochsDirty {
+		err = l.writeEpochs()
+	}
+	l.mu.Lock()
+	var changed []*segment
+	for _, s := range l.segments {
+		if s.indexesDirty {
+			s.indexesDirty = false
+			changed = append(changed, s)
+		}
+	}
+	l.mu.Unlock()
+	l.appender.Unlock()
+	if err != nil {
+		return l.dir.broken("checkpoint of "+l.partition.String(), err)
+	}
+	for _, s := range changed {
+		if err := l.syncIndexes(s); err != nil {
+			if l.gone(s) {
+				continue
+			}
+			return l.dir.fail(err)
+		}
+	}
+	if err := l.dir.disk.SyncDir(l.Path()); err != nil && !l.deleted.Load() {
+		return l.dir.fail(err)
+	}
+	l.mu.Lock()
+	if l.truncations == truncations {
+		l.recoveryPoint = max(l.recoveryPoint, point)
+	}
+	l.mu.Unlock()
+	l.tidySnapshots()
+	return nil
+}
+
+// gone: the segment was removed in the meantime, so its indexes need no sync.
+func (l *Log) gone(s *segment) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, x := range l.segments {
+		if x == s {
+			return l.deleted.Load()
+		}
+	}
+	return true
+}
+
+func (d *Dir) writeRecoveryPoints() error {
+	return d.writeCheckpoint(recoveryPointFile, func(l *Log) int64 { return l.recoveryPointNow() })
+}
+
+func (d *Dir) writeLogStarts() error {
+	return d.writeCheckpoint(logStartFile, func(l *Log) int64 { return l.start.Load() })
+}
+
+func (d *Dir) writeHighWatermarks() error {
+	return d.writeCheckpoint(highWatermarkFile, func(l *Log) int64 { return l.highWatermark.Load() })
+}
+
+// writeCheckpoint writes one checkpoint file if it would change.
+func (d *Dir) writeCheckpoint(name string, of func(*Log) int64) error {
+	d.checkpointing.Lock()
+	defer d.checkpointing.Unlock()
+	logs := d.Logs()
+	offsets := make(map[partition]int64, len(logs))
+	for _, l := range logs {
+		if offset := of(l); offset > 0 {
+			offsets[l.partition] = offset
+		}
+	}
+	return d.saveCheckpoint(name, offsets)
+}
+
+func (d *Dir) saveCheckpoint(name string, offsets map[partition]int64) error {
+	if err := d.Failed(); err != nil {
+		return err
+	}
+	d.mu.Lock()
+	same := maps.Equal(d.onDisk[name], offsets)
+	d.mu.Unlock()
+	if same {
+		return nil
+	}
+	if err := writeDurable(d.disk, filepath.Join(d.path, name), offsetsText(offsets)); err != nil {
+		return d.broken("write "+name, err)
+	}
+	d.mu.Lock()
+	d.onDisk[name] = offsets
+	d.mu.Unlock()
+	return nil
+}
+
+// forgetCheckpoints removes the lines that an earlier log of the same name has left, before a new one takes the name:
+// its bytes must not be trusted below the old one's recovery point, nor hidden below its start.
+func (d *Dir) forgetCheckpoints(p partition) error {
+	d.checkpointing.Lock()
+	defer d.checkpointing.Unlock()
+	for _, name := range []string{recoveryPointFile, logStartFile, highWatermarkFile, cleanerFile} {
+		d.mu.Lock()
+		_, stale := d.onDisk[name][p]
+		offsets := maps.Clone(d.onDisk[name])
+		d.mu.Unlock()
+		if !stale {
+			continue
+		}
+		delete(offsets, p)
+		if name == cleanerFile {
+			d.mu.Lock()
+			delete(d.cleanedTo, p)
+			d.mu.Unlock()
+		}
+		if err := d.saveCheckpoint(name, offsets); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,164 @@
+package commitlog
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"time"
+)
+
+// Retention moves the log start, makes it durable, and only then removes segments below it: whole prefixes go, and what a
+// power cut brings back lies below the start (RET-1).
+
+// DeleteRecords moves the log start up to an offset, durably (RET-2). The files go with the next retention round.
+func (l *Log) DeleteRecords(before int64) error {
+	if err := l.Err(); err != nil {
+		return err
+	}
+	if end := l.end.Load(); before < 0 || before > end {
+		return fmt.Errorf("%w: delete before %d, log ends at %d", ErrOffsetOutOfRange, before, end)
+	}
+	l.moveStart(before)
+	return l.dir.writeLogStarts()
+}
+
+func (l *Log) moveStart(start int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if start <= l.start.Load() {
+		return
+	}
+	l.start.Store(start)
+	if l.highWatermark.Load() < start {
+		l.highWatermark.Store(start)
+	}
+	if cut := l.epochs.cutStart(start); len(cut) != len(l.epochs) || len(cut) > 0 && cut[0] != l.epochs[0] {
+		l.epochs, l.epochsDirty = cut, true
+	}
+}
+
+// retain moves the log start over the segments that retention by time or size gives up, and tells whether it did.
+func (l *Log) retain(now time.Time) (bool, error) {
+	l.appender.Lock()
+	defer l.appender.Unlock()
+	c := l.config.Load()
+	if !c.DeletePolicy || l.Err() != nil || c.RetentionMs < 0 && c.RetentionBytes < 0 {
+		return false, nil
+	}
+	l.mu.Lock()
+	segments := slices.Clone(l.segments)
+	hw, end := l.highWatermark.Load(), l.end.Load()
+	l.mu.Unlock()
+	excess := int64(-1)
+	if c.RetentionBytes >= 0 {
+		excess = l.SizeBytes() - c.RetentionBytes
+	}
+	start := l.start.Load()
+	for i, s := range segments {
+		next := end
+		if i+1 < len(segments) {
+			next = segments[i+1].base
+		}
+		if s.size == 0 || next > hw {
+			break
+		}
+		expired, err := l.expired(s, c, now)
+		if err != nil {
+			return false, err
+		}
+		if !expired && (excess < s.size || c.RetentionBytes < 0) {
+			break
+		}
+		excess -= s.size
+		if i == len(segments)-1 { // the active segment is closed before it goes, so that the log keeps its end
+			if err := l.roll(now, c); err != nil {
+				return false, err
+			}
+		}
+		start = next
+	}
+	if start <= l.start.Load() {
+		return false, nil
+	}
+	l.moveStart(start)
+	return true, nil
+}
+
+// expired compares the largest timestamp of a segment, or its file's age if it has none, with retention.ms.
+func (l *Log) expired(s *segment, c *Config, now time.Time) (bool, error) {
+	if c.RetentionMs < 0 {
+		return false, nil
+	}
+	if err := l.loadIndexes(s); err != nil {
+		return false, err
+	}
+	largest := s.largestTime
+	if largest < 0 {
+		info, err := l.dir.disk.Stat(s.data.path())
+		if err != nil {
+			return false, err
+		}
+		largest = info.ModTime().UnixMilli()
+	}
+	return now.UnixMilli()-largest > c.RetentionMs, nil
+}
+
+// dropBelowStart retires the segments that end at or below the log start, which is durable.
+func (l *Log) dropBelowStart() error {
+	l.appender.Lock()
+	defer l.appender.Unlock()
+	if l.Err() != nil {
+		return nil
+	}
+	l.mu.Lock()
+	start, n := l.start.Load(), 0
+	for n+1 < len(l.segments) && l.segments[n+1].base <= start {
+		n++
+	}
+	l.mu.Unlock()
+	if n == 0 {
+		return nil
+	}
+	// The name of the active segment carries the end of the log: it is durable before its predecessors go.
+	if _, err := l.flush(); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	old := slices.Clone(l.segments[:n])
+	l.segments = slices.Clone(l.segments[n:])
+	l.mu.Unlock()
+	l.retire(old)
+	l.tidySnapshots()
+	return l.dir.Failed()
+}
+
+// removal is a file or directory that goes when its delay is over.
+type removal struct {
+	path string
+	due  time.Time
+}
+
+func (d *Dir) removeLater(path string, due time.Time) {
+	d.mu.Lock()
+	d.removals = append(d.removals, removal{path, due})
+	d.mu.Unlock()
+}
+
+// removeDue removes what is due. An error is not fatal: the next start finds it again.
+func (d *Dir) removeDue(now time.Time) {
+	d.mu.Lock()
+	var due []removal
+	d.removals = slices.DeleteFunc(d.removals, func(r removal) bool {
+		if r.due.After(now) {
+			return false
+		}
+		due = append(due, r)
+		return true
+	})
+	d.mu.Unlock()
+	for _, r := range due {
+		if err := d.disk.RemoveAll(r.path); err != nil {
+			d.log.Warn("cannot remove deleted data", "path", filepath.Base(r.path), "error", err)
+		}
+	}
+}

@@ -1,0 +1,219 @@
+package commitlog
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"millrace/internal/kafka/batch"
+)
+
+// TruncateTo cuts off everything at or above an offset, durably: batches, index entries, aborted transactions, leader
+// epochs, snapshots; the producer states are rebuilt. The recovery point goes down first (L4): a power cut after the
+// truncation and new appends must not find them below a recovery point of the old log.
+func (l *Log) TruncateTo(offset int64) error {
+	l.appender.Lock()
+	defer l.appender.Unlock()
+	if err := l.Err(); err != nil {
+		return err
+	}
+	if offset >= l.end.Load() {
+		return nil
+	}
+	if offset < l.start.Load() {
+		return fmt.Errorf("%w: truncation to %d below the log start", ErrOffsetOutOfRange, offset)
+	}
+	l.flushing.Lock()
+	defer l.flushing.Unlock()
+	if err := l.lowerRecoveryPoint(offset); err != nil {
+		return err
+	}
+	if err := l.truncate(offset); err != nil {
+		return l.dir.fail(fmt.Errorf("truncate %s to %d: %w", l.partition, offset, err))
+	}
+	return nil
+}
+
+func (l *Log) lowerRecoveryPoint(offset int64) error {
+	l.mu.Lock()
+	lower := l.recoveryPoint > offset
+	l.recoveryPoint = min(l.recoveryPoint, offset)
+	l.truncations++
+	l.mu.Unlock()
+	if !lower {
+		return nil
+	}
+	return l.dir.writeRecoveryPoints()
+}
+
+func (l *Log) truncate(offset int64) error {
+	l.mu.Lock()
+	i := max(l.floor(offset), 0)
+	kept, gone := slices.Clone(l.segments[:i+1]), slices.Clone(l.segments[i+1:])
+	l.mu.Unlock()
+	s := kept[i]
+	if err := l.loadIndexes(s); err != nil {
+		return err
+	}
+	f, err := l.dir.handles.acquire(&s.data, false)
+	if err != nil {
+		return err
+	}
+	defer l.dir.handles.release(&s.data)
+	position, err := l.position(s, f, s.size, offset)
+	if err != nil {
+		return err
+	}
+	end, err := l.endAt(s, position)
+	if err != nil {
+		return err
+	}
+	l.unpin(kept, gone)
+	l.publishTruncation(s, kept, position, end)
+	if err := errors.Join(f.Truncate(position), f.Sync(), l.cutIndexes(s)); err != nil {
+		return err
+	}
+	for _, g := range gone {
+		if err := l.removeFiles(g); err != nil {
+			return err
+		}
+	}
+	if err := l.dropSnapshots(end); err != nil {
+		return err
+	}
+	if err := l.dir.disk.SyncDir(l.Path()); err != nil {
+		return err
+	}
+	if err := l.writeEpochs(); err != nil {
+		return err
+	}
+	return l.reloadProducers(end)
+}
+
+// endAt is the end of the log when its last segment is cut at a position: the offset after the last batch before it.
+// (Compaction may leave a gap below the offset that was asked for.)
+func (l *Log) endAt(s *segment, position int64) (int64, error) {
+	end := s.base
+	from, err := l.lookup(s, func(e []byte) bool {
+		_, p := parseOffsetEntry(e)
+		return int64(p) < position
+	})
+	if err != nil {
+		return 0, err
+	}
+	err = l.walk(s, from, position, func(h *batch.Header, _ int64) error {
+		end = h.NextOffset()
+		return nil
+	})
+	return end, err
+}
+
+// unpin lets go the handles that dirty segments hold for the next sync: the truncation syncs by itself what stays.
+func (l *Log) unpin(kept, gone []*segment) {
+	l.mu.Lock()
+	var release []*segment
+	for _, s := range l.dirty {
+		if slices.Contains(gone, s) || s == kept[len(kept)-1] {
+			s.dirty, s.pin = false, nil
+			release = append(release, s)
+		}
+	}
+	l.dirty = slices.DeleteFunc(l.dirty, func(s *segment) bool { return slices.Contains(release, s) })
+	l.mu.Unlock()
+	for _, s := range release {
+		l.dir.handles.release(&s.data)
+	}
+}
+
+// publishTruncation lets readers see the shorter log before its bytes go.
+func (l *Log) publishTruncation(s *segment, kept []*segment, position, end int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.segments = kept
+	l.marks = nil
+	s.size, s.synced = position, position
+	s.verified = s.verified.cut(position)
+	s.sinceIndexEntry = 0
+	s.aborted = slices.DeleteFunc(slices.Clone(s.aborted), func(a AbortedTxn) bool { return a.LastOffset >= end })
+	l.epochs, l.epochsDirty = l.epochs.cutEnd(end), true
+	l.end.Store(end)
+	l.flushed.Store(min(l.flushed.Load(), end))
+	if l.highWatermark.Load() > end {
+		l.highWatermark.Store(end)
+	}
+	l.unflushed = 0
+}
+
+// cutIndexes makes the indexes of a shortened segment anew: truncations are rare, and this cannot be off by one.
+func (l *Log) cutIndexes(s *segment) error {
+	if err := l.rebuildIndexes(s, s.size); err != nil {
+		return err
+	}
+	if s.abortedOnFile <= len(s.aborted) {
+		return nil
+	}
+	f, err := l.dir.handles.acquire(&s.txns, true)
+	if err != nil {
+		return err
+	}
+	defer l.dir.handles.release(&s.txns)
+	s.abortedOnFile = len(s.aborted)
+	return errors.Join(f.Truncate(int64(len(s.aborted))*txnEntrySize), f.Sync())
+}
+
+// dropSnapshots removes those that tell of batches above the end (L6).
+func (l *Log) dropSnapshots(end int64) error {
+	l.mu.Lock()
+	var gone []int64
+	for len(l.snapshots) > 0 && l.snapshots[len(l.snapshots)-1] > end {
+		gone = append(gone, l.snapshots[len(l.snapshots)-1])
+		l.snapshots = l.snapshots[:len(l.snapshots)-1]
+	}
+	l.mu.Unlock()
+	for _, o := range gone {
+		if err := ignoreMissing(l.dir.disk.Remove(l.snapshotPath(o))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// reloadProducers rebuilds the producer states at the new end from the newest snapshot.
+func (l *Log) reloadProducers(end int64) error {
+	states, from, used, err := l.newestSnapshot(min(end, l.recoveryPointNow()))
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	l.producers = states
+	l.windowsFrom = 0
+	if used {
+		l.windowsFrom = from
+	}
+	l.mu.Unlock()
+	return l.replayProducers(from)
+}
+
+func (l *Log) recoveryPointNow() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.recoveryPoint
+}
+
+// newestSnapshot reads the newest usable snapshot at or below an offset. Without one the states are empty at the start.
+func (l *Log) newestSnapshot(limit int64) (states producers, from int64, used bool, err error) {
+	for _, offset := range slices.Backward(l.snapshots) {
+		if offset > limit || offset < l.start.Load() {
+			continue
+		}
+		b, err := readWhole(l.dir.disk, l.snapshotPath(offset))
+		if err != nil {
+			return states, 0, false, err
+		}
+		if list, err := parseSnapshot(b); err == nil {
+			states.load(list)
+			return states, offset, true, nil
+		}
+	}
+	return states, l.start.Load(), false, nil
+}
