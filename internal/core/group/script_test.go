@@ -31,6 +31,7 @@ import (
 //	foreign 5 g                      a record of type 5 for group g; foreign 5 g tombstone
 //	reload                           the machine is dropped and loaded from its log; takes settings
 //	show                             what the log holds
+//	tick                             a tick, due or not
 //	timer                            how long until the next deadline
 type script struct {
 	h       *testHost
@@ -79,7 +80,7 @@ func (s *script) run(line string) []string {
 		"settings": s.settings, "join": s.join, "sync": s.sync, "beat": s.beat, "leave": s.leave, "commit": s.commit,
 		"fetch": s.fetch, "drop-offsets": s.dropOffsets, "describe": s.describe, "list": s.list, "delete": s.delete,
 		"topics-deleted": s.topicsDeleted, "forget": s.forget, "wait": s.wait, "txn": s.txn, "marker": s.marker,
-		"foreign": s.foreign, "reload": s.reload, "show": s.show, "timer": s.timer,
+		"foreign": s.foreign, "reload": s.reload, "show": s.show, "timer": s.timer, "tick": s.tick,
 	}[verb]
 	if !ok {
 		return []string{"unknown verb " + verb}
@@ -467,4 +468,8 @@ func (s *script) timer(args) {
 	} else {
 		s.say("in %s", at.Sub(s.h.now))
 	}
+}
+
+func (s *script) tick(args) {
+	s.h.deliver(s.h.k.Handle(s.h.now, machine.Command{Body: machine.Tick{}}))
 }

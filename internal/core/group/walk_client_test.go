@@ -20,9 +20,11 @@ type walkClient struct {
 
 	life       int // counts restarts: answers to an older life are not heard
 	paused     bool
+	stalled    bool
 	id         string
 	generation int32
 	protocol   *string
+	beating    bool
 	stable     bool
 	owned      []int32
 }
@@ -93,7 +95,7 @@ func (c *walkClient) again(body any, patience time.Duration, done func(any)) {
 // reset begins a new life: what was under way is forgotten.
 func (c *walkClient) reset() {
 	c.life++
-	c.stable, c.owned = false, nil
+	c.beating, c.stable, c.owned = false, false, nil
 }
 
 func (c *walkClient) join() {
@@ -109,7 +111,10 @@ func (c *walkClient) joined(r JoinReply) {
 	switch r.Err {
 	case wire.None:
 		c.id, c.generation, c.protocol = r.MemberID, r.Generation, r.Protocol
-		c.sync(r)
+		if c.stalled {
+			c.beat()
+		}
+		c.unstalled(func() { c.sync(r) })
 	case wire.MemberIDRequired:
 		c.id = r.MemberID
 		c.join()
@@ -160,7 +165,9 @@ func (c *walkClient) synced(r SyncReply) {
 		}
 	}
 	c.w.note("%s owns %v in generation %d", c.name, c.owned, c.generation)
-	c.beat()
+	if !c.beating {
+		c.beat()
+	}
 	c.commit()
 }
 
@@ -178,6 +185,7 @@ func (c *walkClient) own(p int32) {
 
 func (c *walkClient) beat() {
 	life := c.life
+	c.beating = true
 	c.w.after(c.session/3, func() {
 		if life != c.life {
 			return
@@ -187,11 +195,12 @@ func (c *walkClient) beat() {
 			return
 		}
 		c.ask(Heartbeat{Group: "g", MemberID: c.id, InstanceID: c.instance, Generation: c.generation}, 2*time.Second, func(reply any) {
-			if err := reply.(HeartbeatReply).Err; err != wire.None {
+			switch err := reply.(HeartbeatReply).Err; {
+			case err == wire.None, err == wire.RebalanceInProgress && c.stalled:
+				c.beat()
+			default:
 				c.startOver(err)
-				return
 			}
-			c.beat()
 		})
 	})
 }
@@ -202,7 +211,7 @@ func (c *walkClient) commit() {
 		if life != c.life {
 			return
 		}
-		if len(c.owned) == 0 || c.paused {
+		if len(c.owned) == 0 || c.paused || c.stalled {
 			c.commit()
 			return
 		}
@@ -263,6 +272,26 @@ func (c *walkClient) pause(d time.Duration) {
 	c.w.after(d, func() { c.paused = false })
 }
 
+// stall: the process sends heartbeats and nothing else, as one does whose work takes too long.
+func (c *walkClient) stall(d time.Duration) {
+	c.w.note("%s stalls for %s", c.name, d)
+	c.stalled = true
+	c.w.after(d, func() { c.stalled = false })
+}
+
+func (c *walkClient) unstalled(do func()) {
+	life := c.life
+	if !c.stalled {
+		do()
+		return
+	}
+	c.w.after(time.Second, func() {
+		if life == c.life {
+			c.unstalled(do)
+		}
+	})
+}
+
 func (c *walkClient) leave() {
 	c.w.note("%s leaves", c.name)
 	id := c.id
@@ -282,4 +311,4 @@ func (c *walkClient) resubscribe() {
 	c.join()
 }
 
-func (c *walkClient) revive() { c.paused = false }
+func (c *walkClient) revive() { c.paused, c.stalled = false, false }

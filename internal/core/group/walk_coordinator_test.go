@@ -25,6 +25,8 @@ type walkCoordinator struct {
 	token     machine.Token
 	callers   map[machine.Token]func(any)
 	ticking   time.Time
+	waits     string // the rebalance that somebody waits in, and since when
+	waitsFrom time.Time
 
 	// where tells the place in the log of each committed value, and lastGeneration the generation that committed last,
 	// by partition.
@@ -73,9 +75,25 @@ func (c *walkCoordinator) take(r machine.Result) {
 		}
 		c.append(r)
 	}
+	c.checkPatience()
 	c.held = append(c.held, heldReplies{len(c.log), r.Replies})
 	c.release()
 	c.arm()
+}
+
+// checkPatience: whoever waits in a rebalance waits no longer than the rebalance timeout and the initial delay allow.
+func (c *walkCoordinator) checkPatience() {
+	g := c.k.groups["g"]
+	if g == nil || g.state != CompletingRebalance && (g.state != PreparingRebalance || g.joining == 0) {
+		c.waits = ""
+		return
+	}
+	if what := fmt.Sprint(g.state, g.generation, c.life); what != c.waits {
+		c.waits, c.waitsFrom = what, c.w.now
+	}
+	if in := c.w.now.Sub(c.waitsFrom); in > 25*time.Second {
+		c.w.fail("GRP-4: %s for %s: %s", g.state, in, showGroup(g))
+	}
 }
 
 func (c *walkCoordinator) append(r machine.Result) {

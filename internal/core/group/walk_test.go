@@ -85,7 +85,7 @@ func (w *walk) run() string {
 	for _, c := range w.clients {
 		c.revive()
 	}
-	// Session and rebalance timeouts of all clients are below 30 s; each cause of a rebalance costs one of each.
+	// What was late may still come for half a minute. Session and rebalance timeouts of all clients are below 30 s; each cause of a rebalance costs one of each.
 	w.until(w.now.Add(4 * time.Minute))
 	if w.failure == "" {
 		w.checkSettled()
@@ -120,7 +120,7 @@ func (w *walk) fault() {
 		return
 	}
 	c := w.clients[w.rng.IntN(len(w.clients))]
-	switch w.rng.IntN(7) {
+	switch w.rng.IntN(8) {
 	case 0, 1:
 		w.c.crash()
 	case 2:
@@ -132,6 +132,8 @@ func (w *walk) fault() {
 	case 5:
 		c.resubscribe()
 	case 6:
+		c.stall(w.between(time.Second, 60*time.Second))
+	case 7:
 		w.c.fetch()
 	}
 	w.after(w.between(0, 20*time.Second), w.fault)
@@ -155,10 +157,14 @@ func (w *walk) between(a, b time.Duration) time.Duration {
 	return a + time.Duration(w.rng.Int64N(int64(b-a)))
 }
 
-// delay is how long a message takes; sometimes it never comes.
+// delay is how long a message takes; some come very late, so that they are of another time, and some never.
 func (w *walk) delay() (time.Duration, bool) {
-	if !w.calm && w.rng.IntN(30) == 0 {
+	switch {
+	case w.calm:
+	case w.rng.IntN(30) == 0:
 		return 0, false
+	case w.rng.IntN(30) == 0:
+		return w.between(time.Second, 30*time.Second), true
 	}
 	return w.between(time.Millisecond, 50*time.Millisecond), true
 }
