@@ -13,7 +13,7 @@ import (
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 // newConfigs checks the settings that a new resource shall have.
-func (c *Controller) newConfigs(typ int8, name string, values []ConfigValue) (map[string]string, *problem) {
+func (c *Controller) newConfigs(image *Image, typ int8, name string, values []ConfigValue) (map[string]string, *problem) {
 	out := map[string]string{}
 	for _, v := range values {
 		if _, ok := out[v.Name]; ok {
@@ -24,17 +24,17 @@ func (c *Controller) newConfigs(typ int8, name string, values []ConfigValue) (ma
 		}
 		out[v.Name] = *v.Value
 	}
-	return out, c.checkConfigs(typ, name, out, out)
+	return out, c.checkConfigs(image, typ, name, out, out)
 }
 
 // checkConfigs checks the changed settings one by one, and all together.
-func (c *Controller) checkConfigs(typ int8, name string, changed, all map[string]string) *problem {
+func (c *Controller) checkConfigs(image *Image, typ int8, name string, changed, all map[string]string) *problem {
 	for _, k := range sortedKeys(changed) {
 		if err := c.opts.Settings.Check(typ, name, k, changed[k]); err != nil {
 			return refuse(wire.InvalidConfig, "%s", err)
 		}
 	}
-	if err := c.opts.Settings.CheckTogether(typ, name, all); err != nil {
+	if err := c.opts.Settings.CheckTogether(image, typ, name, all); err != nil {
 		return refuse(wire.InvalidConfig, "%s", err)
 	}
 	return nil
@@ -233,7 +233,7 @@ func (c *Controller) writeConfigs(typ int8, name string, before, after map[strin
 			changed[k] = v
 		}
 	}
-	if p := c.checkConfigs(typ, name, changed, after); p != nil {
+	if p := c.checkConfigs(w.image, typ, name, changed, after); p != nil {
 		return p
 	}
 	for _, k := range sortedKeys(changed) {

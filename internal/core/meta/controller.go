@@ -16,8 +16,8 @@ type Settings interface {
 	Known(resourceType int8, resource, name string) error
 	// Check says why the setting may not have this value. What is not Known is an error here too.
 	Check(resourceType int8, resource, name, value string) error
-	// CheckTogether says why these values, all that a resource would have set, do not go together.
-	CheckTogether(resourceType int8, resource string, set map[string]string) error
+	// CheckTogether says why these values, all that a resource would have set, do not go together with each other or with what the resource inherits.
+	CheckTogether(image *Image, resourceType int8, resource string, set map[string]string) error
 	// List reports whether the setting is a list, which can be appended to and subtracted from, and its default.
 	List(resourceType int8, name string) (isList bool, def string)
 }

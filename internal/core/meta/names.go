@@ -10,6 +10,9 @@ import (
 // MaxTopicName is the longest topic name: with "-<partition>" and a suffix it still fits a file name.
 const MaxTopicName = 249
 
+// metadataTopic is the name under which the metadata log lies on disk; no image holds it.
+const metadataTopic = "__cluster_metadata"
+
 // checkName says why a topic may not have a name.
 func checkName(name string) *problem {
 	switch {
@@ -17,6 +20,8 @@ func checkName(name string) *problem {
 		return refuse(wire.InvalidTopicException, "A topic needs a name.")
 	case name == "." || name == "..":
 		return refuse(wire.InvalidTopicException, "A topic cannot be called %q.", name)
+	case name == metadataTopic:
+		return refuse(wire.InvalidRequest, "The topic %q is the metadata log's own and cannot be created.", name)
 	case len(name) > MaxTopicName:
 		return refuse(wire.InvalidTopicException, "The topic name has %d characters; at most %d are allowed.", len(name), MaxTopicName)
 	}

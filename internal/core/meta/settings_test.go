@@ -35,7 +35,7 @@ func (s fewSettings) Check(typ int8, resource, name, value string) error {
 	return nil
 }
 
-func (fewSettings) CheckTogether(_ int8, _ string, set map[string]string) error {
+func (fewSettings) CheckTogether(_ *Image, _ int8, _ string, set map[string]string) error {
 	if set["retention.ms"] == "1" && set["cleanup.policy"] == "compact" {
 		return fmt.Errorf("These two make no sense together.")
 	}

@@ -60,7 +60,7 @@ func (c *Controller) createTopic(t NewTopic, out *CreatedTopic, budget *int, w *
 	if other, found := w.image.collides(t.Name); found {
 		return refuse(wire.InvalidTopicException, "The topic %q would have the same metric names as %q: '.' and '_' count as one character there.", t.Name, other)
 	}
-	configs, p := c.newConfigs(TopicResource, t.Name, t.Configs)
+	configs, p := c.newConfigs(w.image, TopicResource, t.Name, t.Configs)
 	if p != nil {
 		return p
 	}
