@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -155,7 +156,12 @@ func (a *app) consumePartitions(ctx context.Context, topics []string, from posit
 				delete(ends, r.Topic)
 			}
 		}
-	}, func() bool { return !o.follow && len(ends) == 0 }, !o.follow)
+	}, func() bool { return !o.follow && len(ends) == 0 }, func() error {
+		if o.follow {
+			return nil
+		}
+		return a.stillThere(ctx, topics, ends)
+	})
 }
 
 // topicBounds asks for the bounds of the topics. What does not exist is created by following it where the broker
@@ -204,24 +210,47 @@ func planConsume(all map[string]map[int32]bounds, topics []string, only []int32,
 	return starts, ends, nil
 }
 
-// quiet is how long nothing may come before what is left of a partition is taken for empty: the records at its end
-// may have been compacted away.
+// stillThere is asked when nothing has come for a while and the end is not reached. Either the broker is gone, or the
+// records at the end were compacted away: nothing else can tell.
+func (a *app) stillThere(ctx context.Context, topics []string, ends endings) error {
+	err := a.admin(ctx, func(ctx context.Context, k *kadm.Client) error {
+		listed, err := k.ListEndOffsets(ctx, topics...)
+		if err == nil {
+			err = listed.Error()
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, t := range slices.Sorted(maps.Keys(ends)) {
+		fmt.Fprintf(a.err, "millrace: nothing more came from topic %s, although it is not read to its end: the last records may have been compacted away\n", escape(t))
+	}
+	return errQuiet
+}
+
+// errQuiet ends the reading of what has nothing more to read.
+var errQuiet = errors.New("nothing more came")
+
+// quiet is how long nothing may come before somebody asks whether the broker is still there.
 const quiet = 5 * time.Second
 
-// follow polls and prints until it is over.
-func follow(ctx context.Context, poll func(context.Context) kgo.Fetches, p *printer, saw func(*kgo.Record), over func() bool, ends bool) error {
+// follow polls and prints until it is over. silent is asked whenever nothing has come for a while.
+func follow(ctx context.Context, poll func(context.Context) kgo.Fetches, p *printer, saw func(*kgo.Record), over func() bool, silent func() error) error {
 	for !over() && !p.enough() {
-		wait, cancel := ctx, context.CancelFunc(func() {})
-		if ends {
-			wait, cancel = context.WithTimeout(ctx, quiet)
-		}
+		wait, cancel := context.WithTimeout(ctx, quiet)
 		fetches := poll(wait)
 		cancel()
 		if ctx.Err() != nil {
 			return nil
 		}
 		if errors.Is(fetches.Err0(), context.DeadlineExceeded) {
-			return nil
+			if err := silent(); errors.Is(err, errQuiet) {
+				return nil
+			} else if err != nil {
+				return err
+			}
+			continue
 		}
 		if err := fetchFailure(fetches); err != nil {
 			return err
@@ -280,7 +309,7 @@ func (a *app) consumeGroup(ctx context.Context, topics []string, from position, 
 		cl.AllowRebalance() // what was polled before has been printed and marked
 		return cl.PollFetches(ctx)
 	}
-	err = follow(ctx, poll, p, func(r *kgo.Record) { cl.MarkCommitRecords(r) }, func() bool { return false }, false)
+	err = follow(ctx, poll, p, func(r *kgo.Record) { cl.MarkCommitRecords(r) }, func() bool { return false }, func() error { return nil })
 	// The context is over by now when Ctrl-C ended it, and what was printed must be committed all the same.
 	commit, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()

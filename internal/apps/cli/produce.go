@@ -84,14 +84,26 @@ func (a *app) runProduce(c *cobra.Command, topic string, o produceOptions) error
 	if len(o.files) == 0 && !o.quiet && isTerminal(a.in) {
 		fmt.Fprintln(a.err, "One record a line; Ctrl-D ends.")
 	}
-	s := a.sender(c.Context(), cl, topic, o)
-	err = errors.Join(a.inputs(o, func(line []byte) error {
-		r, err := parse(line)
-		if err != nil {
-			return err
-		}
-		return s.send(r)
-	}), s.finish())
+	s := a.sender(cl, topic, o)
+	read := make(chan error, 1)
+	go func() { // reading the standard input cannot be interrupted
+		read <- a.inputs(o, func(line []byte) error {
+			r, err := parse(line)
+			if err != nil {
+				return err
+			}
+			return s.send(r)
+		})
+	}()
+	select {
+	case err = <-read:
+	case <-c.Context().Done():
+		err = s.interrupt(isTerminal(a.in))
+	}
+	if errors.Is(err, errStop) {
+		err = nil // finish tells why
+	}
+	err = errors.Join(err, s.finish(a.timeout))
 	return errors.Join(err, a.producedSummary(topic, s, o, err))
 }
 
@@ -272,35 +284,49 @@ func producerOptions(o produceOptions) ([]kgo.Opt, error) {
 
 // sender counts what is acknowledged and keeps the first failure.
 type sender struct {
-	ctx      context.Context
 	cl       *kgo.Client
 	topic    string
 	progress *progress
 
 	mu      sync.Mutex
+	ended   bool  // guarded by mu: nothing further is taken
 	records int64 // guarded by mu: acknowledged
 	bytes   int64 // guarded by mu
 	err     error // guarded by mu: the first failure
 }
 
-func (a *app) sender(ctx context.Context, cl *kgo.Client, topic string, o produceOptions) *sender {
-	s := &sender{ctx: ctx, cl: cl, topic: topic}
+func (a *app) sender(cl *kgo.Client, topic string, o produceOptions) *sender {
+	s := &sender{cl: cl, topic: topic}
 	if !o.quiet && isTerminal(a.err) && !isTerminal(a.in) {
 		s.progress = newProgress(a.err, a.now)
 	}
 	return s
 }
 
-// send waits while too much is under way; it fails once any record failed.
+// errStop ends the reading of input after a failure that is already known.
+var errStop = errors.New("stop")
+
+// send waits while too much is under way. What is sent is not given up when somebody presses Ctrl-C.
 func (s *sender) send(r *kgo.Record) error {
 	s.mu.Lock()
-	err := s.err
+	stop := s.ended || s.err != nil
 	s.mu.Unlock()
-	if err != nil {
-		return nil // finish tells it
+	if stop {
+		return errStop
 	}
-	s.cl.Produce(s.ctx, r, s.acked)
+	s.cl.Produce(context.Background(), r, s.acked)
 	return nil
+}
+
+// interrupt takes no further records. People end their typing with Ctrl-C, too; a pipe is cut off by it.
+func (s *sender) interrupt(typed bool) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ended = true
+	if typed {
+		return nil
+	}
+	return errors.New("interrupted before the end of the input")
 }
 
 func (s *sender) acked(r *kgo.Record, err error) {
@@ -328,16 +354,29 @@ func produceFailure(topic string, r *kgo.Record, err error) error {
 	return fmt.Errorf("topic %q: %w", topic, err)
 }
 
-// finish waits for every acknowledgement.
-func (s *sender) finish() error {
-	err := s.cl.Flush(s.ctx)
+// finish waits for every acknowledgement, but not for ever: a broker that is silent for the timeout has failed.
+func (s *sender) finish(timeout time.Duration) error {
+	for {
+		before, _ := s.counts()
+		ctx, cancel := context.WithTimeout(context.Background(), timeout)
+		flushed := s.cl.Flush(ctx)
+		cancel()
+		after, err := s.counts()
+		if err != nil || flushed == nil {
+			return err
+		}
+		if after == before {
+			return fmt.Errorf("topic %q: %s not acknowledged within %s: look at the broker's log, or give it longer with --timeout",
+				s.topic, count(s.cl.BufferedProduceRecords(), "record"), timeout)
+		}
+	}
+}
+
+func (s *sender) counts() (records int64, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.progress.clear()
-	if s.err != nil {
-		return s.err
-	}
-	return err
+	return s.records, s.err
 }
 
 func (a *app) producedSummary(topic string, s *sender, o produceOptions, failure error) error {

@@ -49,6 +49,7 @@ const (
 	exitUsage       = 2
 	exitUnreachable = 3
 	exitFound       = 4
+	exitInterrupted = 130
 )
 
 // DefaultBootstrap is where millrace dev listens.
@@ -79,7 +80,7 @@ func Run(ctx context.Context, h Hooks, args []string) int {
 		return exitOK
 	}
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
-		return exitOK // Ctrl-C is how people end a command that follows
+		return exitInterrupted // whoever pressed Ctrl-C knows why
 	}
 	for _, e := range split(err) {
 		fmt.Fprintln(a.err, "millrace: "+escape(explain(e)))
@@ -120,7 +121,8 @@ Start one on this machine with "millrace dev", then, in another terminal:
 
 Every command but dev and serve works against any Kafka cluster: name it with --bootstrap or MILLRACE_BOOTSTRAP.
 
-Exit codes: 0 done; 1 failed; 2 the command line is wrong; 3 no broker can be reached; 4 verify found a broken promise.`,
+Exit codes: 0 done; 1 failed; 2 the command line is wrong; 3 no broker can be reached; 4 verify found a broken promise;
+130 interrupted.`,
 		SilenceErrors: true, SilenceUsage: true,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
@@ -205,7 +207,7 @@ that it names. It is the same engine with the same durability as millrace serve.
 			if a.hooks.Dev == nil {
 				return errors.New("this program was built without dev")
 			}
-			return a.hooks.Dev(c.Context(), o)
+			return stopped(a.hooks.Dev(c.Context(), o))
 		},
 	}
 	c.Flags().StringVar(&o.Data, "data", "", "directory for the data (default: one it chooses and names)")
@@ -228,7 +230,7 @@ SIGTERM stops the node cleanly. docs/config.md lists every setting.`,
 			if a.hooks.Serve == nil {
 				return errors.New("this program was built without serve")
 			}
-			return a.hooks.Serve(c.Context(), o)
+			return stopped(a.hooks.Serve(c.Context(), o))
 		},
 	}
 	c.Flags().StringVar(&o.Config, "config", "", "properties file to read")
@@ -236,6 +238,14 @@ SIGTERM stops the node cleanly. docs/config.md lists every setting.`,
 	c.MarkFlagFilename("config", "properties")
 	c.RegisterFlagCompletionFunc("override", completeSettings("="))
 	return c
+}
+
+// stopped: to be told to stop is how a node ends, and no failure.
+func stopped(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
 }
 
 func (a *app) version() *cobra.Command {

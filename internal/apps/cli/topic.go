@@ -233,7 +233,11 @@ func describeTopics(ctx context.Context, k *kadm.Client, names []string) ([]topi
 	errs = append(errs, err)
 	settings, err := k.DescribeTopicConfigs(ctx, known...)
 	errs = append(errs, err)
-	dirs, _ := k.DescribeAllLogDirs(ctx, nil) // sizes are worth having and not worth failing for
+	asked := kadm.TopicsSet{}
+	for _, name := range known {
+		asked.Add(name, topics[name].Partitions.Numbers()...)
+	}
+	dirs, _ := k.DescribeAllLogDirs(ctx, asked) // sizes are worth having and not worth failing for
 	for _, name := range known {
 		d := topicDescription{Name: name, ID: topicID(topics[name].ID), Internal: topics[name].IsInternal}
 		for _, p := range topics[name].Partitions.Sorted() {
