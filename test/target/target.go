@@ -203,27 +203,26 @@ func (p *Process) Kill() {
 }
 
 // CPU is the processor time of all threads, dead ones included, in seconds.
-func (p *Process) CPU() float64 { return CPU(p.PID()) }
-
-// Resident is the resident memory in bytes.
-func (p *Process) Resident() int64 { return Resident(p.PID()) }
-
-// CPU is the processor time that a process has used, in seconds.
-func CPU(pid int) float64 {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0
-	}
-	// The command name may hold spaces; the fields count from behind its closing parenthesis.
-	fields := strings.Fields(string(b[strings.LastIndexByte(string(b), ')')+1:]))
-	user, _ := strconv.ParseInt(fields[11], 10, 64)
-	system, _ := strconv.ParseInt(fields[12], 10, 64)
+func (p *Process) CPU() float64 {
+	user, system := p.cpuTicks()
 	return float64(user+system) / 100 // USER_HZ
 }
 
-// Resident is the resident memory of a process in bytes.
-func Resident(pid int) int64 {
-	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+func (p *Process) cpuTicks() (user, system int64) {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.PID()))
+	if err != nil {
+		return 0, 0
+	}
+	// The command name may hold spaces; the fields count from behind its closing parenthesis.
+	fields := strings.Fields(string(b[strings.LastIndexByte(string(b), ')')+1:]))
+	user, _ = strconv.ParseInt(fields[11], 10, 64)
+	system, _ = strconv.ParseInt(fields[12], 10, 64)
+	return user, system
+}
+
+// Resident is the resident memory in bytes.
+func (p *Process) Resident() int64 {
+	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID()))
 	for _, line := range strings.Split(string(b), "\n") {
 		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
 			kb, _ := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)

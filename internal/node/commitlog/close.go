@@ -18,6 +18,7 @@ func (d *Dir) Close(brokerEpoch int64) error {
 	if closed {
 		return nil
 	}
+	d.cleaner.stop()
 	d.loop.stop()
 	logs := d.Logs()
 	err := d.Failed()
@@ -40,6 +41,7 @@ func (d *Dir) Close(brokerEpoch int64) error {
 // Abandon drops the directory without a word to the disk, as a kill would.
 func (d *Dir) Abandon() {
 	d.fail(errors.New("abandoned"))
+	d.cleaner.stop()
 	d.loop.stop()
 	for _, l := range d.Logs() {
 		l.letGo()

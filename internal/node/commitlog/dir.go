@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"maps"
 	"path/filepath"
@@ -27,7 +28,7 @@ type DirOptions struct {
 
 	MaxOpenFiles    int                       // 4096: idle handles beyond it are closed
 	RecoveryThreads int                       // 4
-	SyncWorkers     int                       // 32; negative: none, a request is served by its caller (for simulations)
+	SyncWorkers     int                       // 32; Inline or Stepped: no goroutines
 	Reserve         int64                     // bytes kept free: max(64 MiB, 1 % of the file system)
 	Defaults        Config                    // of logs found by Load, until SetConfig; zero: DefaultConfig
 	Configure       func(topic string) Config // if set, asked instead of Defaults
@@ -84,6 +85,7 @@ type Dir struct {
 
 	checkpointing sync.Mutex // one writer of the checkpoint files
 	ticking       ticks      // owned by Tick
+	cleaner       cleaner
 
 	mu         sync.Mutex
 	logs       map[partition]*Log
@@ -181,7 +183,10 @@ func (d *Dir) own() error {
 			return err
 		}
 		d.meta = metaProperties{d.options.ClusterID, d.options.NodeID, wire.NewUUID(d.random.Uint64(), d.random.Uint64())}
-		return writeDurable(d.disk, name, d.meta.text())
+		if err := writeDurable(d.disk, name, d.meta.text()); err != nil {
+			return err
+		}
+		return d.syncParents()
 	}
 	if d.meta, err = parseMetaProperties(b); err != nil {
 		return err
@@ -195,6 +200,17 @@ func (d *Dir) own() error {
 	if d.meta.id.IsZero() {
 		d.meta.id = wire.NewUUID(d.random.Uint64(), d.random.Uint64())
 		return writeDurable(d.disk, name, d.meta.text())
+	}
+	return nil
+}
+
+// syncParents makes the name of a new directory durable, and those of the directories made on the way to it: all that is
+// synced inside is lost with it.
+func (d *Dir) syncParents() error {
+	for path := filepath.Clean(d.path); filepath.Dir(path) != path; path = filepath.Dir(path) {
+		if err := d.disk.SyncDir(filepath.Dir(path)); err != nil && !errors.Is(err, fs.ErrPermission) {
+			return err
+		}
 	}
 	return nil
 }

@@ -50,6 +50,7 @@ func (d *Dir) Tick(now time.Time) {
 	if err := errors.Join(errs...); err != nil && d.Failed() == nil {
 		d.log.Warn("housekeeping of a log directory was not finished", "path", d.path, "error", err)
 	}
+	d.cleaner.tick(d, now)
 	d.mu.Lock()
 	hooks := d.onTick
 	d.mu.Unlock()
@@ -88,7 +89,8 @@ func (d *Dir) flushDue(now time.Time) {
 	}
 }
 
-// retain runs retention over all logs: first all starts move and are made durable together, then the segments go.
+// retain runs retention over all logs: first all starts move and are made durable together, and the recovery points with
+// their producer snapshots pass them, then the segments go.
 func (d *Dir) retain(now time.Time) error {
 	var errs []error
 	logs := d.Logs()
@@ -98,6 +100,14 @@ func (d *Dir) retain(now time.Time) error {
 		}
 	}
 	if err := d.writeLogStarts(); err != nil {
+		return errors.Join(append(errs, err)...)
+	}
+	for _, l := range logs {
+		if l.Err() == nil && l.recoveryPointNow() < l.start.Load() {
+			errs = append(errs, l.advanceRecoveryPoint())
+		}
+	}
+	if err := d.writeRecoveryPoints(); err != nil {
 		return errors.Join(append(errs, err)...)
 	}
 	for _, l := range logs {
@@ -131,21 +141,28 @@ func (d *Dir) checkpoint() error {
 	return errors.Join(errs...)
 }
 
-// advanceRecoveryPoint moves the recovery point to the flushed end, after what recovery will not read again is durable:
-// index entries and aborted transactions (L4). A snapshot at the end keeps the replay of producer states short.
+// advanceRecoveryPoint moves the recovery point to the present end, after what recovery will not read again is durable:
+// batches, index entries, aborted transactions, and the producer states there (L4). The point lies where the snapshot was
+// taken: a start cannot use one above the point, and what lies between an older one and the point may be gone.
 func (l *Log) advanceRecoveryPoint() error {
 	l.appender.Lock()
 	l.mu.Lock()
-	point, truncations := l.flushed.Load(), l.truncations
+	point, truncations := l.end.Load(), l.truncations
 	if point == l.recoveryPoint || len(l.segments) == 0 {
 		l.mu.Unlock()
 		l.appender.Unlock()
 		return nil
 	}
-	active := l.active()
+	active, epochsDirty := l.active(), l.epochsDirty
 	l.mu.Unlock()
-	err := errors.Join(l.loadIndexes(active), l.spill(active, true), l.takeSnapshot())
-	if err == nil && l.epochsDirty {
+	err := l.loadIndexes(active)
+	if err == nil {
+		l.mu.Lock()
+		active.noteTime() // or the largest time would be known to a file that nobody syncs any more
+		l.mu.Unlock()
+		err = errors.Join(l.spill(active, true), l.takeSnapshot())
+	}
+	if err == nil && epochsDirty {
 		err = l.writeEpochs()
 	}
 	l.mu.Lock()
@@ -169,6 +186,9 @@ func (l *Log) advanceRecoveryPoint() error {
 			return l.dir.fail(err)
 		}
 	}
+	if err := l.flushNow(); err != nil {
+		return ignoreDeleted(err)
+	}
 	if err := l.dir.disk.SyncDir(l.Path()); err != nil && !l.deleted.Load() {
 		return l.dir.fail(err)
 	}
@@ -179,6 +199,29 @@ func (l *Log) advanceRecoveryPoint() error {
 	l.mu.Unlock()
 	l.tidySnapshots()
 	return nil
+}
+
+// flushNow is what a sync worker does for a log.
+func (l *Log) flushNow() error {
+	end, err := l.flush()
+	if f := l.onFlushed.Load(); err == nil && f != nil {
+		(*f)(end)
+	}
+	return err
+}
+
+func ignoreDeleted(err error) error {
+	if errors.Is(err, ErrDeleted) {
+		return nil
+	}
+	return err
+}
+
+// durablePoint is the recovery point that a start would find.
+func (l *Log) durablePoint() int64 {
+	l.dir.mu.Lock()
+	defer l.dir.mu.Unlock()
+	return l.dir.onDisk[recoveryPointFile][l.partition]
 }
 
 // gone: the segment was removed in the meantime, so its indexes need no sync.

@@ -139,10 +139,10 @@ func (l *Log) rebuildIndexes(s *segment, size int64) error {
 		return err
 	}
 	fresh.noteTime()
-	for ext, x := range map[string]*entries{indexExt: &fresh.offsets, timeExt: &fresh.times} {
-		if err := writeWhole(l.dir.disk, s.path(ext), x.tail, true); err != nil {
-			return err
-		}
+	err = errors.Join(writeWhole(l.dir.disk, s.path(indexExt), fresh.offsets.tail, true),
+		writeWhole(l.dir.disk, s.path(timeExt), fresh.times.tail, true))
+	if err != nil {
+		return err
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -27,6 +27,9 @@ func (s Slice) ReadAt(p []byte, off int64) error {
 	if off < 0 || off+int64(len(p)) > int64(s.size) {
 		return io.ErrUnexpectedEOF
 	}
+	if len(p) == 0 {
+		return nil
+	}
 	n, err := s.file.ReadAt(p, s.position+off)
 	if n == len(p) {
 		return nil

@@ -87,6 +87,7 @@ type recovery struct {
 	clean     bool
 	point     int64   // the recovery point
 	snapshots []int64 // offsets of snapshot files, rising
+	hw        int64   // the high watermark of the checkpoint
 	replay    int64   // producer states are replayed at least from here: transaction indexes above it are incomplete
 	changed   bool    // something was cut or removed, and has to be synced
 }
@@ -103,6 +104,7 @@ func (d *Dir) loadLog(p partition) (*Log, error) {
 	r := &recovery{Log: l, clean: d.clean, point: d.onDisk[recoveryPointFile][p]}
 	l.start.Store(d.onDisk[logStartFile][p])
 	hw := d.onDisk[highWatermarkFile][p]
+	r.hw = hw
 	d.mu.Unlock()
 	if err := r.run(); err != nil {
 		if !errors.Is(err, ErrCorrupt) {
@@ -241,6 +243,12 @@ func (r *recovery) findEnd() error {
 	first := max(r.floor(r.point), 0)
 	for i := first; i < len(r.segments); i++ {
 		s := r.segments[i]
+		if i > first && s.base != r.end.Load() && s.base > r.point {
+			// The end of the segment before was not synced, and is gone without a trace.
+			before := r.segments[i-1]
+			r.dir.log.Info("dropping segments after a gap", "log", r.partition.String(), "offset", r.end.Load(), "segment", s.base)
+			return r.cut(i-1, before.size)
+		}
 		next, good, err := r.scan(s, i == first)
 		if err != nil {
 			return err
@@ -465,11 +473,16 @@ func (r *recovery) cutFile(x *diskFile, size int64) error {
 	return f.Truncate(size)
 }
 
-// loadProducers takes the newest usable snapshot and replays the headers behind it. Snapshots above the end of the log
+// loadProducers takes the newest usable snapshot and replays the headers behind it. The snapshot is not above the high
+// watermark: it does not tell of transactions that have ended, and those whose marker lies above the high watermark still
+// hold back the last stable offset. Snapshots above the end of the log
 // tell of batches that are gone: they are removed (L6).
 func (r *recovery) loadProducers() error {
-	end := r.end.Load()
+	end, limit := r.end.Load(), min(r.replay, r.hw)
 	from := r.start.Load()
+	if len(r.segments) > 0 {
+		from = r.segments[0].base // also below the log start: a producer outlives its records (IDM-1)
+	}
 	used := false
 	for i := len(r.snapshots) - 1; i >= 0; i-- {
 		offset := r.snapshots[i]
@@ -480,7 +493,7 @@ func (r *recovery) loadProducers() error {
 			r.snapshots = slices.Delete(r.snapshots, i, i+1)
 			continue
 		}
-		if used || offset > r.replay || offset < from {
+		if used || offset > limit {
 			continue
 		}
 		b, err := readWhole(r.dir.disk, r.snapshotPath(offset))

@@ -103,15 +103,16 @@ func (l *Log) expired(s *segment, c *Config, now time.Time) (bool, error) {
 	return now.UnixMilli()-largest > c.RetentionMs, nil
 }
 
-// dropBelowStart retires the segments that end at or below the log start, which is durable.
+// dropBelowStart retires the segments that end at or below the log start and the recovery point, which are durable.
 func (l *Log) dropBelowStart() error {
 	l.appender.Lock()
 	defer l.appender.Unlock()
 	if l.Err() != nil {
 		return nil
 	}
+	point := l.durablePoint()
 	l.mu.Lock()
-	start, n := l.start.Load(), 0
+	start, n := min(l.start.Load(), point), 0
 	for n+1 < len(l.segments) && l.segments[n+1].base <= start {
 		n++
 	}

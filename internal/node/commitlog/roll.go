@@ -24,6 +24,9 @@ func (l *Log) roll(now time.Time, c *Config) error {
 			return err
 		}
 	}
+	if err := l.keepNames(); err != nil {
+		return err
+	}
 	s := newSegment(l, end)
 	s.created = now
 	if c.SegmentJitterMs > 0 {
@@ -45,8 +48,26 @@ func (l *Log) roll(now time.Time, c *Config) error {
 	return nil
 }
 
-// takeSnapshot writes the producer states at the end of the log. It need not be synced: a torn one fails its checksum and
-// an older one is used.
+// keepNames makes the names of the segments durable before there is another one: a power cut may leave the end of a log out,
+// not its beginning.
+func (l *Log) keepNames() error {
+	l.mu.Lock()
+	names, ticket := l.newNames, l.nameTicket
+	l.mu.Unlock()
+	if !names && ticket == 0 {
+		return nil
+	}
+	if err := l.syncNames(names, false, ticket); err != nil {
+		return l.dir.fail(fmt.Errorf("sync the names of %s: %w", l.partition, err))
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.newNames = false
+	return nil
+}
+
+// takeSnapshot writes the producer states at the end of the log, synced: once a recovery point rests on it, nothing else
+// knows of producers whose batches retention has removed (IDM-1).
 func (l *Log) takeSnapshot() error {
 	l.mu.Lock()
 	end := l.end.Load()
@@ -56,7 +77,7 @@ func (l *Log) takeSnapshot() error {
 	}
 	content := appendSnapshot(nil, l.producers.sorted())
 	l.mu.Unlock()
-	if err := writeWhole(l.dir.disk, l.snapshotPath(end), content, false); err != nil {
+	if err := writeWhole(l.dir.disk, l.snapshotPath(end), content, true); err != nil {
 		return l.dir.broken(fmt.Sprintf("write a producer snapshot of %s", l.partition), err)
 	}
 	l.mu.Lock()
@@ -69,19 +90,25 @@ func (l *Log) snapshotPath(offset int64) string {
 	return filepath.Join(l.Path(), baseName(offset)+snapshotExt)
 }
 
-// tidySnapshots removes snapshots that no start will use: those that are at no segment's base, except the newest two, and
-// those at or below the log start. The two: the newest may be ahead of what a power cut leaves.
+// tidySnapshots removes snapshots that no start and no truncation will use: those that are at no segment's base and older
+// than the newest one at or below the recovery point that the disk knows.
 func (l *Log) tidySnapshots() {
+	point := l.durablePoint()
 	l.mu.Lock()
 	bases := make(map[int64]bool, len(l.segments))
 	for _, s := range l.segments {
 		bases[s.base] = true
 	}
-	start := l.start.Load()
+	newest := int64(-1)
+	for _, o := range l.snapshots {
+		if o <= point {
+			newest = o
+		}
+	}
 	var useless []int64
 	kept := l.snapshots[:0:0]
-	for i, o := range l.snapshots {
-		if i < len(l.snapshots)-2 && (!bases[o] || o < start) {
+	for _, o := range l.snapshots {
+		if o < newest && !bases[o] {
 			useless = append(useless, o)
 		} else {
 			kept = append(kept, o)

@@ -22,17 +22,24 @@ const (
 	again
 )
 
+// Values of DirOptions.SyncWorkers without goroutines, for simulations.
+const (
+	Inline  = -1 // RequestSync syncs before it returns
+	Stepped = -2 // SyncOnce serves what has been requested
+)
+
 type syncLoop struct {
 	mu      sync.Mutex
 	work    *sync.Cond
 	queue   []*Log
 	closed  bool
 	inline  bool // no workers: the caller of RequestSync serves
+	stepped bool // no workers: SyncOnce serves
 	workers sync.WaitGroup
 }
 
 func (q *syncLoop) start(workers int) {
-	q.inline = workers < 0
+	q.inline, q.stepped = workers == Inline, workers == Stepped
 	q.work = sync.NewCond(&q.mu)
 	for range max(workers, 0) {
 		q.workers.Go(q.serve)
@@ -90,6 +97,22 @@ func (q *syncLoop) turn(l *Log) {
 	if !l.state.CompareAndSwap(syncing, idle) {
 		l.state.Store(queued)
 		q.push(l)
+	}
+}
+
+// SyncOnce serves the requests that wait, in order, in a directory that was opened with Stepped.
+func (d *Dir) SyncOnce() {
+	q := &d.loop
+	for {
+		q.mu.Lock()
+		if len(q.queue) == 0 {
+			q.mu.Unlock()
+			return
+		}
+		l := q.queue[0]
+		q.queue = q.queue[1:]
+		q.mu.Unlock()
+		q.turn(l)
 	}
 }
 

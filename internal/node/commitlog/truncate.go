@@ -180,7 +180,7 @@ func (l *Log) dropSnapshots(end int64) error {
 
 // reloadProducers rebuilds the producer states at the new end from the newest snapshot.
 func (l *Log) reloadProducers(end int64) error {
-	states, from, used, err := l.newestSnapshot(min(end, l.recoveryPointNow()))
+	states, from, used, err := l.newestSnapshot(min(end, l.recoveryPointNow(), l.highWatermark.Load()))
 	if err != nil {
 		return err
 	}
@@ -200,10 +200,11 @@ func (l *Log) recoveryPointNow() int64 {
 	return l.recoveryPoint
 }
 
-// newestSnapshot reads the newest usable snapshot at or below an offset. Without one the states are empty at the start.
+// newestSnapshot reads the newest usable snapshot at or below an offset. Without one the states are empty at the first
+// segment.
 func (l *Log) newestSnapshot(limit int64) (states producers, from int64, used bool, err error) {
 	for _, offset := range slices.Backward(l.snapshots) {
-		if offset > limit || offset < l.start.Load() {
+		if offset > limit {
 			continue
 		}
 		b, err := readWhole(l.dir.disk, l.snapshotPath(offset))
@@ -215,5 +216,7 @@ func (l *Log) newestSnapshot(limit int64) (states producers, from int64, used bo
 			return states, offset, true, nil
 		}
 	}
-	return states, l.start.Load(), false, nil
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return states, l.segments[0].base, false, nil
 }

@@ -35,7 +35,7 @@ func parseTxnIndex(b []byte) ([]AbortedTxn, error) {
 		}
 		field := func(i int) int64 { return int64(binary.BigEndian.Uint64(b[2+8*i:])) }
 		a := AbortedTxn{field(0), field(1), field(2), field(3)}
-		if a.FirstOffset < 0 || a.LastOffset < a.FirstOffset || (len(all) > 0 && a.LastOffset <= all[len(all)-1].LastOffset) {
+		if a.FirstOffset < 0 || a.LastOffset <= a.FirstOffset || (len(all) > 0 && a.LastOffset <= all[len(all)-1].LastOffset) {
 			return all, fmt.Errorf("%w: transaction index entry %+v", ErrCorrupt, a)
 		}
 		all = append(all, a)
