@@ -1,8 +1,10 @@
 package group
 
 import (
+	"slices"
 	"strings"
 
+	"millrace/internal/core/machine"
 	"millrace/internal/kafka/wire"
 )
 
@@ -69,31 +71,61 @@ func passes(filter []string, name string) bool {
 	return len(filter) == 0
 }
 
-// delete decides DeleteGroups: an Empty group goes with all its offsets.
-func (k *coordinator) delete(c Delete) DeleteReply {
-	var r DeleteReply
-	done := map[string]bool{}
+// delete decides DeleteGroups: an Empty group goes with all its offsets. When they do not fit into one batch the rest
+// follows at the next ticks, and then the answer.
+func (k *coordinator) delete(t machine.Token, c Delete) {
+	d := &deletion{token: t}
 	for _, id := range c.Groups {
-		if done[id] {
-			continue
+		if !slices.Contains(d.left, id) {
+			d.left = append(d.left, id)
 		}
-		done[id] = true
-		r.Groups = append(r.Groups, DeletedGroup{Group: id, Err: k.deleteGroup(id)})
 	}
-	return r
+	k.sweep.deletions = append(k.sweep.deletions, d)
+	k.deleteGroups()
 }
 
-func (k *coordinator) deleteGroup(id string) wire.ErrorCode {
+// deletion is a DeleteGroups that goes on.
+type deletion struct {
+	token machine.Token
+	left  []string
+	reply DeleteReply
+}
+
+func (k *coordinator) deleteGroups() {
+	for len(k.sweep.deletions) > 0 {
+		d := k.sweep.deletions[0]
+		for len(d.left) > 0 {
+			err, whole := k.deleteGroup(d.left[0])
+			if !whole {
+				k.after(&k.sweep.groups, 0)
+				return
+			}
+			d.reply.Groups = append(d.reply.Groups, DeletedGroup{Group: d.left[0], Err: err})
+			d.left = d.left[1:]
+		}
+		k.reply(d.token, d.reply)
+		k.sweep.deletions = k.sweep.deletions[1:]
+	}
+}
+
+// deleteGroup is not whole when the batch is full before the group is gone.
+func (k *coordinator) deleteGroup(id string) (err wire.ErrorCode, whole bool) {
 	g := k.groups[id]
 	switch {
 	case g == nil:
-		return wire.GroupIDNotFound
+		return wire.GroupIDNotFound, true
 	case g.state != Empty:
-		return wire.NonEmptyGroup
+		return wire.NonEmptyGroup, true
 	}
 	for _, p := range k.durable.offsets[id].positions(id) {
+		if k.full() {
+			return wire.None, false
+		}
 		k.append(offsetTombstone(p))
 	}
+	if k.full() {
+		return wire.None, false
+	}
 	k.append(groupTombstone(id))
-	return wire.None
+	return wire.None, true
 }

@@ -22,38 +22,6 @@ import (
 	"millrace/internal/core/machine"
 )
 
-// Settings are the broker settings that groups obey.
-type Settings struct {
-	// MinSession and MaxSession bound a member's session timeout: group.min.session.timeout.ms,
-	// group.max.session.timeout.ms.
-	MinSession, MaxSession time.Duration
-	// InitialRebalanceDelay is how long an empty group waits for more members before its first generation, extended
-	// by each join up to the rebalance timeout: group.initial.rebalance.delay.ms.
-	InitialRebalanceDelay time.Duration
-	// MaxSize bounds the members of a group: group.max.size. Zero: no bound.
-	MaxSize int
-	// OffsetMetadataMax bounds the metadata of an offset, in characters: offset.metadata.max.bytes.
-	OffsetMetadataMax int
-	// OffsetsRetention is offsets.retention.minutes, RetentionCheck offsets.retention.check.interval.ms.
-	OffsetsRetention, RetentionCheck time.Duration
-	// MaxBatchBytes bounds the records of one result, as max.message.bytes of __consumer_offsets does: a larger
-	// commit is refused, a longer clean-up is done in parts. Zero: no bound.
-	MaxBatchBytes int
-}
-
-// DefaultSettings are Kafka's defaults.
-func DefaultSettings() Settings {
-	return Settings{
-		MinSession:            6 * time.Second,
-		MaxSession:            30 * time.Minute,
-		InitialRebalanceDelay: 3 * time.Second,
-		OffsetMetadataMax:     4096,
-		OffsetsRetention:      7 * 24 * time.Hour,
-		RetentionCheck:        10 * time.Minute,
-		MaxBatchBytes:         1000 * 1000,
-	}
-}
-
 // newMemberJoinTimeout bounds how long a new member may wait for its first generation without a heartbeat.
 const newMemberJoinTimeout = 5 * time.Minute
 
@@ -131,7 +99,7 @@ func (k *coordinator) decide(t machine.Token, body any) {
 	case List:
 		k.reply(t, k.list(c))
 	case Delete:
-		k.reply(t, k.delete(c))
+		k.delete(t, c)
 	case TopicsDeleted:
 		k.topicsDeleted(c)
 		k.reply(t, TopicsDeletedReply{})

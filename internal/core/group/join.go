@@ -180,7 +180,7 @@ func (k *coordinator) replaceStatic(t machine.Token, c Join, g *classic, m *memb
 	m.clientID, m.clientHost, m.isNew = c.ClientID, c.ClientHost, false
 	k.update(g, m, c)
 	k.resetSession(g, m)
-	if g.state != Stable || g.protocol == nil || g.selectProtocol() != *g.protocol {
+	if g.state != Stable || g.protocol == nil || g.selectProtocol() != *g.protocol || k.tooLarge(groupRecord(g, g.assignments())) {
 		k.park(g, m, t)
 		k.rebalance(g)
 		return

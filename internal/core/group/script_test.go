@@ -178,7 +178,7 @@ func (s *script) ask(name string, body any) {
 	// The caller must be known before its answer comes.
 	s.callers[s.h.token+1] = name
 	if t := s.h.ask(body); s.h.waiting[t] {
-		s.say("%s waits", name)
+		s.say("%s", strings.TrimSpace(name+" waits"))
 	}
 }
 

@@ -6,17 +6,19 @@ import (
 	"millrace/internal/core/machine"
 )
 
-// sweep is the clean-up: of offsets past their retention every now and then, and of offsets of deleted topics when
-// told. What does not fit into one batch goes on at the next tick, when the records so far have been replayed: it
+// sweep is the clean-up: of offsets past their retention every now and then, of offsets of deleted topics and of
+// deleted groups when told. What does not fit into one batch goes on at the next tick, when the records so far have been replayed: it
 // looks again at everything, so that an offset committed in between is judged anew.
 type sweep struct {
-	expiry, deletion timer
-	topics           []DeletedTopic
+	expiry, deletion, groups timer
+	topics                   []DeletedTopic
+	deletions                []*deletion
 }
 
 func (k *coordinator) scheduleSweep() {
 	k.sweep.expiry.fire = k.expire
 	k.sweep.deletion.fire = k.deleteTopics
+	k.sweep.groups.fire = k.deleteGroups
 	if k.settings.RetentionCheck > 0 {
 		k.after(&k.sweep.expiry, k.settings.RetentionCheck)
 	}
@@ -137,7 +139,7 @@ func (k *coordinator) topicGone(o *groupOffsets, p position) bool {
 // full says that another record would make the batch too large.
 func (k *coordinator) full() bool {
 	limit := k.settings.MaxBatchBytes
-	return limit > 0 && batchBytes(k.out.Records...) > limit/2
+	return limit > 0 && len(k.out.Records) > 0 && batchBytes(k.out.Records...) > limit/2
 }
 
 func (k *coordinator) tooLarge(rs ...machine.Record) bool {
