@@ -103,8 +103,10 @@ func TestRefusals(t *testing.T) {
 		"advertised.listeners=OTHER://a:9092":                  "none of the listeners",
 		"admin.listeners=0.0.0.0:9644":                         "admin.allow.anonymous=true",
 		"admin.listeners=9644":                                 "has no port",
-		"log.dirs=/a,/a":                                       "names /a twice",
-		"group.min.session.timeout.ms=1800001":                 "larger than group.max.session.timeout.ms",
+		"security.inter.broker.protocol=SASL_SSL":              "no listener speaks it",
+		"security.inter.broker.protocol=PLAINTEXT\ninter.broker.listener.name=PLAINTEXT": "set only one of them",
+		"log.dirs=/a,/a":                       "names /a twice",
+		"group.min.session.timeout.ms=1800001": "larger than group.max.session.timeout.ms",
 	} {
 		_, _, err := Load(properties(t, in), nil, nil)
 		if err == nil || !strings.Contains(err.Error(), want) {

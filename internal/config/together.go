@@ -81,8 +81,22 @@ func (l *loading) checkListeners() {
 	if name := strings.ToUpper(l.s.String("inter.broker.listener.name")); name != "" && l.s.InterBroker().Name != name {
 		l.refuse("inter.broker.listener.name", "inter.broker.listener.name=%s is none of the listeners", name)
 	}
+	l.checkInterBrokerProtocol()
 	for _, li := range l.s.listeners {
 		l.checkOpen(li)
+	}
+}
+
+func (l *loading) checkInterBrokerProtocol() {
+	const key = "security.inter.broker.protocol"
+	protocol, given := l.s.explicit[key]
+	if !given {
+		return
+	}
+	if l.s.Has("inter.broker.listener.name") {
+		l.refuse(key, "inter.broker.listener.name and %s say the same thing: set only one of them", key)
+	} else if l.s.InterBroker().Protocol.String() != protocol {
+		l.refuse(key, "%s=%s is refused: no listener speaks it", key, protocol)
 	}
 }
 
