@@ -28,7 +28,7 @@ type DirOptions struct {
 
 	MaxOpenFiles    int                       // 4096: idle handles beyond it are closed
 	RecoveryThreads int                       // 4
-	SyncWorkers     int                       // 32; Inline or Stepped: no goroutines
+	SyncWorkers     int                       // 16; Inline or Stepped: no goroutines
 	Reserve         int64                     // bytes kept free: max(64 MiB, 1 % of the file system)
 	Defaults        Config                    // of logs found by Load, until SetConfig; zero: DefaultConfig
 	Configure       func(topic string) Config // if set, asked instead of Defaults
@@ -44,7 +44,7 @@ type DirOptions struct {
 func (o *DirOptions) setDefaults() {
 	o.MaxOpenFiles = cmp.Or(o.MaxOpenFiles, 4096)
 	o.RecoveryThreads = cmp.Or(o.RecoveryThreads, 4)
-	o.SyncWorkers = cmp.Or(o.SyncWorkers, 32)
+	o.SyncWorkers = cmp.Or(o.SyncWorkers, 16)
 	o.CheckpointInterval = cmp.Or(o.CheckpointInterval, time.Minute)
 	o.CheckpointBytes = cmp.Or(o.CheckpointBytes, 512<<20)
 	o.HighWatermarkInterval = cmp.Or(o.HighWatermarkInterval, 5*time.Second)

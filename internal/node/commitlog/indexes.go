@@ -44,17 +44,17 @@ func (l *Log) readIndexes(s *segment, size int64) error {
 	if (offsets == nil || times == nil) && size > 0 {
 		return fmt.Errorf("%w: no index file", ErrCorrupt)
 	}
-	offsets, trimmed := trimZeros(offsets, offsetEntrySize), false
-	if t := trimZeros(times, timeEntrySize); len(t) != len(times) {
-		times, trimmed = t, true
-	}
+	// What Kafka has preallocated is cut off when the file is next written.
+	offsets, times = trimZeros(offsets, offsetEntrySize), trimZeros(times, timeEntrySize)
 	if err := errors.Join(checkOffsetIndex(offsets, size), checkTimeIndex(times), l.checkLastEntry(s, offsets, size)); err != nil {
 		return err
 	}
-	_ = trimmed // a file that Kafka preallocated is cut when it is next written
 	first, err := l.firstTime(s, size)
 	if err != nil {
 		return err
+	}
+	if len(times) == 0 && first >= 0 {
+		return fmt.Errorf("%w: empty time index", ErrCorrupt)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()

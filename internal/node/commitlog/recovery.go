@@ -106,12 +106,15 @@ func (d *Dir) loadLog(p partition) (*Log, error) {
 	hw := d.onDisk[highWatermarkFile][p]
 	r.hw = hw
 	d.mu.Unlock()
+	l.recoveryPoint = r.point
 	if err := r.run(); err != nil {
 		if !errors.Is(err, ErrCorrupt) {
 			return nil, err
 		}
 		d.log.Error("log is damaged below its recovery point and will not be served", "log", p.String(), "error", err)
 		l.damage = fmt.Errorf("log %s: %w", p, err)
+		l.highWatermark.Store(hw) // as all checkpoints: what they say of it stays
+		return l, nil
 	}
 	l.highWatermark.Store(max(min(hw, l.end.Load()), l.start.Load()))
 	return l, nil
@@ -624,9 +627,7 @@ func (r *recovery) settle(s *segment) error {
 	if !s.offsets.known {
 		return nil
 	}
-	if s != r.active() {
-		s.noteTime()
-	}
+	s.noteTime()
 	if err := r.spill(s, true); err != nil {
 		return err
 	}

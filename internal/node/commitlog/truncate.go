@@ -25,13 +25,44 @@ func (l *Log) TruncateTo(offset int64) error {
 	}
 	l.flushing.Lock()
 	defer l.flushing.Unlock()
-	if err := l.lowerRecoveryPoint(offset); err != nil {
+	c, err := l.findCut(offset)
+	if err != nil {
 		return err
 	}
-	if err := l.truncate(offset); err != nil {
+	if err := l.lowerRecoveryPoint(c.end); err != nil {
+		return err
+	}
+	if err := l.truncate(c); err != nil {
 		return l.dir.fail(fmt.Errorf("truncate %s to %d: %w", l.partition, offset, err))
 	}
 	return nil
+}
+
+// cut is where a truncation ends the log: segment, position in it, and the offset after the last batch that stays.
+type cut struct {
+	kept, gone []*segment
+	position   int64
+	end        int64
+}
+
+func (c *cut) last() *segment { return c.kept[len(c.kept)-1] }
+
+func (l *Log) findCut(offset int64) (c cut, err error) {
+	l.mu.Lock()
+	i := max(l.floor(offset), 0)
+	c.kept, c.gone = slices.Clone(l.segments[:i+1]), slices.Clone(l.segments[i+1:])
+	l.mu.Unlock()
+	s := c.last()
+	f, err := l.dir.handles.acquire(&s.data, false)
+	if err != nil {
+		return c, err
+	}
+	defer l.dir.handles.release(&s.data)
+	if c.position, err = l.position(s, f, s.size, offset); err != nil {
+		return c, err
+	}
+	c.end, err = l.endAt(s, c.position)
+	return c, err
 }
 
 func (l *Log) lowerRecoveryPoint(offset int64) error {
@@ -46,12 +77,8 @@ func (l *Log) lowerRecoveryPoint(offset int64) error {
 	return l.dir.writeRecoveryPoints()
 }
 
-func (l *Log) truncate(offset int64) error {
-	l.mu.Lock()
-	i := max(l.floor(offset), 0)
-	kept, gone := slices.Clone(l.segments[:i+1]), slices.Clone(l.segments[i+1:])
-	l.mu.Unlock()
-	s := kept[i]
+func (l *Log) truncate(c cut) error {
+	s := c.last()
 	if err := l.loadIndexes(s); err != nil {
 		return err
 	}
@@ -60,25 +87,17 @@ func (l *Log) truncate(offset int64) error {
 		return err
 	}
 	defer l.dir.handles.release(&s.data)
-	position, err := l.position(s, f, s.size, offset)
-	if err != nil {
+	l.unpin(c)
+	l.publishTruncation(c)
+	if err := errors.Join(f.Truncate(c.position), f.Sync(), l.cutIndexes(s)); err != nil {
 		return err
 	}
-	end, err := l.endAt(s, position)
-	if err != nil {
-		return err
-	}
-	l.unpin(kept, gone)
-	l.publishTruncation(s, kept, position, end)
-	if err := errors.Join(f.Truncate(position), f.Sync(), l.cutIndexes(s)); err != nil {
-		return err
-	}
-	for _, g := range gone {
+	for _, g := range c.gone {
 		if err := l.removeFiles(g); err != nil {
 			return err
 		}
 	}
-	if err := l.dropSnapshots(end); err != nil {
+	if err := l.dropSnapshots(c.end); err != nil {
 		return err
 	}
 	if err := l.dir.disk.SyncDir(l.Path()); err != nil {
@@ -87,7 +106,7 @@ func (l *Log) truncate(offset int64) error {
 	if err := l.writeEpochs(); err != nil {
 		return err
 	}
-	return l.reloadProducers(end)
+	return l.reloadProducers(c.end)
 }
 
 // endAt is the end of the log when its last segment is cut at a position: the offset after the last batch before it.
@@ -109,11 +128,11 @@ func (l *Log) endAt(s *segment, position int64) (int64, error) {
 }
 
 // unpin lets go the handles that dirty segments hold for the next sync: the truncation syncs by itself what stays.
-func (l *Log) unpin(kept, gone []*segment) {
+func (l *Log) unpin(c cut) {
 	l.mu.Lock()
 	var release []*segment
 	for _, s := range l.dirty {
-		if slices.Contains(gone, s) || s == kept[len(kept)-1] {
+		if slices.Contains(c.gone, s) || s == c.last() {
 			s.dirty, s.pin = false, nil
 			release = append(release, s)
 		}
@@ -126,10 +145,11 @@ func (l *Log) unpin(kept, gone []*segment) {
 }
 
 // publishTruncation lets readers see the shorter log before its bytes go.
-func (l *Log) publishTruncation(s *segment, kept []*segment, position, end int64) {
+func (l *Log) publishTruncation(c cut) {
+	s, position, end := c.last(), c.position, c.end
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.segments = kept
+	l.segments = c.kept
 	l.marks = nil
 	s.size, s.synced = position, position
 	s.verified = s.verified.cut(position)
