@@ -43,6 +43,9 @@ func TestValuesWithoutBrokerTwin(t *testing.T) {
 	if v, _ := GroupValue(s, map[string]string{"group.consumer.session.timeout.ms": "46000"}, nil, nil, "consumer.session.timeout.ms"); v != "46000" {
 		t.Errorf("group value %s", v)
 	}
+	if v := Topic(s, nil, nil, map[string]string{"internal.segment.bytes": "1000"}); v.SegmentBytes() != 1000 || Topic(s, nil, nil, nil).SegmentBytes() != 1<<30 {
+		t.Error("segment size")
+	}
 	topic := Topic(s, nil, nil, map[string]string{"cleanup.policy": "compact,delete", "flush.before.ack": "false"})
 	if diff := cmp.Diff([]string{"compact", "delete"}, topic.List("cleanup.policy")); diff != "" || topic.Bool("flush.before.ack") {
 		t.Error(diff)

@@ -196,3 +196,16 @@ func hexUnit(s string) (uint16, error) {
 	}
 	return uint16(n), nil
 }
+
+// ParseOverrides reads key=value flags.
+func ParseOverrides(flags []string) (Properties, error) {
+	var out Properties
+	for _, f := range flags {
+		key, value, ok := strings.Cut(f, "=")
+		if key = strings.TrimSpace(key); !ok || key == "" {
+			return nil, fmt.Errorf("%q is not of the form key=value", f)
+		}
+		out = append(out, Property{Key: key, Value: value})
+	}
+	return out, nil
+}

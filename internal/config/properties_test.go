@@ -40,6 +40,18 @@ func TestParsePropertiesRefuses(t *testing.T) {
 	}
 }
 
+func TestParseOverrides(t *testing.T) {
+	got, err := ParseOverrides([]string{"a=b=c", " d = e"})
+	if diff := cmp.Diff(Properties{{"a", "b=c", 0}, {"d", " e", 0}}, got); diff != "" || err != nil {
+		t.Error(diff, err)
+	}
+	for _, bad := range []string{"a", "=b", ""} {
+		if _, err := ParseOverrides([]string{bad}); err == nil {
+			t.Errorf("%q is taken", bad)
+		}
+	}
+}
+
 func FuzzParseProperties(f *testing.F) {
 	f.Add("a=1\\\n b\\u00e9:c")
 	f.Fuzz(func(t *testing.T, in string) {

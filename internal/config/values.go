@@ -124,3 +124,12 @@ func unitOf(name string) time.Duration {
 	}
 	return 0
 }
+
+// SegmentBytes is the size of a topic's segments: internal.segment.bytes, which tests may set smaller than anybody
+// else, beats segment.bytes.
+func (v Values) SegmentBytes() int64 {
+	if v.Has("internal.segment.bytes") {
+		return v.Int64("internal.segment.bytes")
+	}
+	return v.Int64("segment.bytes")
+}
