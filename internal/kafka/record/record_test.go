@@ -62,11 +62,13 @@ func fill(r *rand.Rand, v reflect.Value, nullable bool) {
 			v.Index(i).SetUint(uint64(r.IntN(256)))
 		}
 	case reflect.Pointer:
+		v.SetZero()
 		if r.IntN(3) > 0 {
 			v.Set(reflect.New(v.Type().Elem()))
 			fill(r, v.Elem(), false)
 		}
 	case reflect.Slice:
+		v.SetZero()
 		if nullable && r.IntN(3) == 0 {
 			return
 		}
@@ -201,6 +203,32 @@ func endsWithTags(m message) bool {
 		return false
 	}
 	return len(n) < 3 || n[len(n)-3:] != "Key"
+}
+
+// Kafka writes null for a member that does not use the classic protocol, because what it takes for absent is an empty
+// struct, as its generated class shows.
+func TestNullThatIsNotTheDefault(t *testing.T) {
+	m := NewConsumerGroupMemberMetadataValue()
+	if m.ClassicMemberMetadata == nil {
+		t.Fatal("absent must not be null")
+	}
+	b := m.AppendTo(nil, 0)
+	if b[len(b)-1] != 0 {
+		t.Fatalf("the default is written: %x", b)
+	}
+	m.ClassicMemberMetadata = nil
+	b = m.AppendTo(nil, 0)
+	if !bytes.HasSuffix(b, []byte{1, 0, 1, 0}) { // one tag, number 0, of one byte: null
+		t.Fatalf("%x", b)
+	}
+	back := NewConsumerGroupMemberMetadataValue()
+	if err := back.ReadFrom(b, 0); err != nil || back.ClassicMemberMetadata != nil {
+		t.Fatal(back.ClassicMemberMetadata, err)
+	}
+	epochs := &ConsumerGroupCurrentMemberAssignmentTopicPartitions{AssignmentEpochs: []int32{}}
+	if b := epochs.appendTo(nil, 0); b[len(b)-1] != 0 {
+		t.Fatalf("empty is the default and written: %x", b)
+	}
 }
 
 func TestMetadataFrame(t *testing.T) {

@@ -3349,14 +3349,16 @@ type ConsumerGroupMemberMetadataValue struct {
 	SubscribedTopicRegex  *string                // nil is null
 	RebalanceTimeoutMs    int32                  // default -1
 	ServerAssignor        *string                // nil is null
-	ClassicMemberMetadata *ClassicMemberMetadata // tag 0, nil is null
+	ClassicMemberMetadata *ClassicMemberMetadata // tag 0, nil is null, default empty, not null
 }
 
 // SetDefaults makes every field what Kafka takes it for when it is absent.
 func (r *ConsumerGroupMemberMetadataValue) SetDefaults() {
 	*r = ConsumerGroupMemberMetadataValue{
-		RebalanceTimeoutMs: -1,
+		RebalanceTimeoutMs:    -1,
+		ClassicMemberMetadata: new(ClassicMemberMetadata),
 	}
+	r.ClassicMemberMetadata.SetDefaults()
 }
 
 // NewConsumerGroupMemberMetadataValue has every field at its default.
@@ -3383,6 +3385,10 @@ func (r *ConsumerGroupMemberMetadataValue) ReadFrom(src []byte, version int16) e
 	return read(r, "ConsumerGroupMemberMetadataValue", src, version)
 }
 
+func (r *ClassicMemberMetadata) isDefault() bool {
+	return r.SessionTimeoutMs == 0 && len(r.SupportedProtocols) == 0
+}
+
 func (r *ConsumerGroupMemberMetadataValue) appendTo(dst []byte, version int16) []byte {
 	dst = wire.AppendNullableString(dst, r.InstanceID, true)
 	dst = wire.AppendNullableString(dst, r.RackID, true)
@@ -3396,11 +3402,11 @@ func (r *ConsumerGroupMemberMetadataValue) appendTo(dst []byte, version int16) [
 	dst = wire.AppendInt32(dst, r.RebalanceTimeoutMs)
 	dst = wire.AppendNullableString(dst, r.ServerAssignor, true)
 	tags := uint32(0)
-	if r.ClassicMemberMetadata != nil {
+	if r.ClassicMemberMetadata == nil || !r.ClassicMemberMetadata.isDefault() {
 		tags++
 	}
 	dst = wire.AppendUvarint(dst, tags)
-	if r.ClassicMemberMetadata != nil {
+	if r.ClassicMemberMetadata == nil || !r.ClassicMemberMetadata.isDefault() {
 		dst = wire.AppendUvarint(dst, 0)
 		start := len(dst)
 		if r.ClassicMemberMetadata == nil {
@@ -3433,6 +3439,7 @@ func (r *ConsumerGroupMemberMetadataValue) readFrom(in *wire.Reader, version int
 		tag, value := in.Tag()
 		switch {
 		case tag == 0:
+			r.ClassicMemberMetadata = nil
 			if value.Uvarint() > 0 {
 				r.ClassicMemberMetadata = new(ClassicMemberMetadata)
 				r.ClassicMemberMetadata.readFrom(&value, version)
@@ -3871,12 +3878,14 @@ func (r *ConsumerGroupCurrentMemberAssignmentValue) readFrom(in *wire.Reader, ve
 type ConsumerGroupCurrentMemberAssignmentTopicPartitions struct {
 	TopicID          wire.UUID
 	Partitions       []int32
-	AssignmentEpochs []int32 // tag 0, nil is null
+	AssignmentEpochs []int32 // tag 0, nil is null, default empty, not null
 }
 
 // SetDefaults makes every field what Kafka takes it for when it is absent.
 func (r *ConsumerGroupCurrentMemberAssignmentTopicPartitions) SetDefaults() {
-	*r = ConsumerGroupCurrentMemberAssignmentTopicPartitions{}
+	*r = ConsumerGroupCurrentMemberAssignmentTopicPartitions{
+		AssignmentEpochs: []int32{},
+	}
 }
 
 func (r *ConsumerGroupCurrentMemberAssignmentTopicPartitions) appendTo(dst []byte, version int16) []byte {
@@ -3886,11 +3895,11 @@ func (r *ConsumerGroupCurrentMemberAssignmentTopicPartitions) appendTo(dst []byt
 		dst = wire.AppendInt32(dst, r.Partitions[i])
 	}
 	tags := uint32(0)
-	if r.AssignmentEpochs != nil {
+	if r.AssignmentEpochs == nil || len(r.AssignmentEpochs) > 0 {
 		tags++
 	}
 	dst = wire.AppendUvarint(dst, tags)
-	if r.AssignmentEpochs != nil {
+	if r.AssignmentEpochs == nil || len(r.AssignmentEpochs) > 0 {
 		dst = wire.AppendUvarint(dst, 0)
 		start := len(dst)
 		dst = wire.AppendArrayLen(dst, lengthOrNull(r.AssignmentEpochs), true)
@@ -3915,6 +3924,7 @@ func (r *ConsumerGroupCurrentMemberAssignmentTopicPartitions) readFrom(in *wire.
 		tag, value := in.Tag()
 		switch {
 		case tag == 0:
+			r.AssignmentEpochs = nil
 			if n := value.NullableArray(true, 4); n >= 0 {
 				r.AssignmentEpochs = make([]int32, n)
 				for i := range r.AssignmentEpochs {
@@ -4855,13 +4865,14 @@ type StreamsGroupMetadataValue struct {
 	Epoch                  int32
 	MetadataHash           int64
 	ValidatedTopologyEpoch int32                  // tag 0, default -1
-	LastAssignmentConfigs  []LastAssignmentConfig // tag 1, nil is null
+	LastAssignmentConfigs  []LastAssignmentConfig // tag 1, nil is null, default empty, not null
 }
 
 // SetDefaults makes every field what Kafka takes it for when it is absent.
 func (r *StreamsGroupMetadataValue) SetDefaults() {
 	*r = StreamsGroupMetadataValue{
 		ValidatedTopologyEpoch: -1,
+		LastAssignmentConfigs:  []LastAssignmentConfig{},
 	}
 }
 
@@ -4896,7 +4907,7 @@ func (r *StreamsGroupMetadataValue) appendTo(dst []byte, version int16) []byte {
 	if r.ValidatedTopologyEpoch != -1 {
 		tags++
 	}
-	if r.LastAssignmentConfigs != nil {
+	if r.LastAssignmentConfigs == nil || len(r.LastAssignmentConfigs) > 0 {
 		tags++
 	}
 	dst = wire.AppendUvarint(dst, tags)
@@ -4906,7 +4917,7 @@ func (r *StreamsGroupMetadataValue) appendTo(dst []byte, version int16) []byte {
 		dst = wire.AppendInt32(dst, r.ValidatedTopologyEpoch)
 		dst = insertSize(dst, start)
 	}
-	if r.LastAssignmentConfigs != nil {
+	if r.LastAssignmentConfigs == nil || len(r.LastAssignmentConfigs) > 0 {
 		dst = wire.AppendUvarint(dst, 1)
 		start := len(dst)
 		dst = wire.AppendArrayLen(dst, lengthOrNull(r.LastAssignmentConfigs), true)
@@ -4928,6 +4939,7 @@ func (r *StreamsGroupMetadataValue) readFrom(in *wire.Reader, version int16) {
 		case tag == 0:
 			r.ValidatedTopologyEpoch = value.Int32()
 		case tag == 1:
+			r.LastAssignmentConfigs = nil
 			if n := value.NullableArray(true, 2); n >= 0 {
 				r.LastAssignmentConfigs = make([]LastAssignmentConfig, n)
 				for i := range r.LastAssignmentConfigs {
@@ -5586,12 +5598,14 @@ func (r *StreamsGroupCurrentMemberAssignmentValue) readFrom(in *wire.Reader, ver
 type StreamsGroupCurrentMemberAssignmentTaskIDs struct {
 	SubtopologyID    string
 	Partitions       []int32
-	AssignmentEpochs []int32 // tag 0, nil is null
+	AssignmentEpochs []int32 // tag 0, nil is null, default empty, not null
 }
 
 // SetDefaults makes every field what Kafka takes it for when it is absent.
 func (r *StreamsGroupCurrentMemberAssignmentTaskIDs) SetDefaults() {
-	*r = StreamsGroupCurrentMemberAssignmentTaskIDs{}
+	*r = StreamsGroupCurrentMemberAssignmentTaskIDs{
+		AssignmentEpochs: []int32{},
+	}
 }
 
 func (r *StreamsGroupCurrentMemberAssignmentTaskIDs) appendTo(dst []byte, version int16) []byte {
@@ -5601,11 +5615,11 @@ func (r *StreamsGroupCurrentMemberAssignmentTaskIDs) appendTo(dst []byte, versio
 		dst = wire.AppendInt32(dst, r.Partitions[i])
 	}
 	tags := uint32(0)
-	if r.AssignmentEpochs != nil {
+	if r.AssignmentEpochs == nil || len(r.AssignmentEpochs) > 0 {
 		tags++
 	}
 	dst = wire.AppendUvarint(dst, tags)
-	if r.AssignmentEpochs != nil {
+	if r.AssignmentEpochs == nil || len(r.AssignmentEpochs) > 0 {
 		dst = wire.AppendUvarint(dst, 0)
 		start := len(dst)
 		dst = wire.AppendArrayLen(dst, lengthOrNull(r.AssignmentEpochs), true)
@@ -5630,6 +5644,7 @@ func (r *StreamsGroupCurrentMemberAssignmentTaskIDs) readFrom(in *wire.Reader, v
 		tag, value := in.Tag()
 		switch {
 		case tag == 0:
+			r.AssignmentEpochs = nil
 			if n := value.NullableArray(true, 4); n >= 0 {
 				r.AssignmentEpochs = make([]int32, n)
 				for i := range r.AssignmentEpochs {

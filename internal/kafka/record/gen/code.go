@@ -97,13 +97,18 @@ func (w *writer) typ(m *message, comment string) {
 	w.p("}\n")
 	w.p("// SetDefaults makes every field what Kafka takes it for when it is absent.\nfunc (r *%[1]s) SetDefaults() {\n*r = %[1]s{", m.name)
 	for _, f := range m.fields {
-		if d := f.goDefault(); d != "" {
+		switch d := f.goDefault(); {
+		case d != "":
 			w.p("%s: %s,", f.name, d)
+		case f.emptyByDefault() && f.array:
+			w.p("%s: %s{},", f.name, f.goType())
+		case f.emptyByDefault():
+			w.p("%s: new(%s),", f.name, f.structOf.name)
 		}
 	}
 	w.p("}")
 	for _, f := range m.fields {
-		if f.structOf != nil && !f.array && !f.nullable {
+		if f.structOf != nil && !f.array && (!f.nullable || f.emptyByDefault()) {
 			w.p("r.%s.SetDefaults()", f.name)
 		}
 	}
@@ -144,6 +149,9 @@ func (f *field) comment(m *message) string {
 	if f.nullable {
 		parts = append(parts, "nil is null")
 	}
+	if f.emptyByDefault() {
+		parts = append(parts, "default empty, not null")
+	}
 	if d := f.goDefault(); d != "" {
 		parts = append(parts, "default "+d)
 	}
@@ -162,7 +170,15 @@ func (f *field) goDefault() string {
 	return f.def
 }
 
+// emptyByDefault: a tagged field that may be null and whose default is not null.
+func (f *field) emptyByDefault() bool { return f.tag >= 0 && f.nullable && f.def != "null" }
+
 func (w *writer) message(m *message) {
+	for _, f := range m.fields {
+		if f.emptyByDefault() && f.structOf != nil && !f.array {
+			w.isDefault(f.structOf)
+		}
+	}
 	w.p("func (r *%s) appendTo(dst []byte, version int16) []byte {", m.name)
 	w.flexible(m)
 	for _, f := range m.fields {
@@ -182,6 +198,22 @@ func (w *writer) message(m *message) {
 	}
 	w.readTags(m)
 	w.p("}\n")
+}
+
+// isDefault writes the method that says whether a struct holds nothing but defaults.
+func (w *writer) isDefault(m *message) {
+	var conds []string
+	for _, f := range m.fields {
+		switch d := f.goDefault(); {
+		case f.array && !f.nullable:
+			conds = append(conds, "len(r."+f.name+") == 0")
+		case f.structOf == nil && !f.nullable && d == "" && strings.HasPrefix(f.typ, "int"):
+			conds = append(conds, "r."+f.name+" == 0")
+		default:
+			panic("isDefault does not know the type of " + m.name + "." + f.name)
+		}
+	}
+	w.p("func (r *%s) isDefault() bool { return %s }\n", m.name, strings.Join(conds, " && "))
 }
 
 // mixed says that some versions of the record are flexible and some are not.
@@ -262,6 +294,9 @@ func (w *writer) readField(m *message, f *field, in string) {
 	v := "r." + f.name
 	switch s := scalars[f.typ]; {
 	case f.array && f.nullable:
+		if f.emptyByDefault() {
+			w.p("%s = nil", v)
+		}
 		w.p("if n := %s.NullableArray(%s, %d); n >= 0 {\n%s = make(%s, n)\nfor i := range %s {", in, flex, f.minSize(), v, f.goType(), v)
 		w.readValue(f, v+"[i]", flex, in)
 		w.p("}\n}")
@@ -275,6 +310,9 @@ func (w *writer) readField(m *message, f *field, in string) {
 		present := in + ".Int8() >= 0"
 		if f.tag >= 0 {
 			present = in + ".Uvarint() > 0"
+		}
+		if f.emptyByDefault() {
+			w.p("%s = nil", v)
 		}
 		w.p("if %s {\n%s = new(%s)\n%s.readFrom(%s, version)\n}", present, v, f.structOf.name, v, pointer(in))
 	default:
@@ -367,7 +405,13 @@ func (f *field) isSet(m *message) string {
 	}
 	v := "r." + f.name
 	switch {
-	case f.array && f.nullable, f.nullable:
+	case f.emptyByDefault() && f.array:
+		return cond + "(" + v + " == nil || len(" + v + ") > 0)"
+	case f.emptyByDefault() && f.structOf != nil:
+		return cond + "(" + v + " == nil || !" + v + ".isDefault())"
+	case f.emptyByDefault():
+		panic("a tagged " + f.typ + " that may be null needs a default of null: " + f.name)
+	case f.nullable:
 		return cond + v + " != nil"
 	case f.array:
 		return cond + "len(" + v + ") > 0"
