@@ -107,21 +107,14 @@ func assignmentsOf(v *record.GroupMetadataValue) map[string][]byte {
 	return out
 }
 
-// forget drops a group that is deleted. It was Empty, so nobody waits.
+// forget drops a group that is deleted. It was Empty: of its timers only those of ids given and not used are set.
 func (k *coordinator) forget(id string) {
-	g := k.groups[id]
-	if g == nil {
-		return
+	if g := k.groups[id]; g != nil {
+		for _, pending := range sortedKeys(g.pending) {
+			k.removePending(g, pending)
+		}
+		delete(k.groups, id)
 	}
-	for _, pending := range sortedKeys(g.pending) {
-		k.removePending(g, pending)
-	}
-	for _, m := range g.members {
-		k.timers.cancel(&m.sessionTimer)
-	}
-	k.timers.cancel(&g.joinTimer)
-	k.timers.cancel(&g.syncTimer)
-	delete(k.groups, id)
 }
 
 // replayForeign notes that a group of a newer kind exists as long as any record of it does.
