@@ -21,10 +21,11 @@ type batchFilter struct {
 	maxDecompressed int
 }
 
-// lastRecord is where a live producer's state ends in the log.
+// lastRecord is what the cleanable part of a log must keep of a live producer: what lies above may be truncated yet, or was
+// not flushed, and then its state ends here (IDM-1). -1: nothing.
 type lastRecord struct {
-	dataOffset int64 // last offset of its newest batch; -1: it has none, only a marker
-	epoch      int16
+	data   int64 // last offset of its newest batch
+	marker int64 // of the marker that has a newer epoch than any batch
 }
 
 // filter appends what stays of one whole batch to dst. lastOfOutput keeps the batch's place (F4).
@@ -43,13 +44,10 @@ func (f *batchFilter) filter(dst []byte, h *batch.Header, b []byte, lastOfOutput
 
 func (f *batchFilter) holdsProducer(h *batch.Header) bool {
 	last, live := f.producers[h.ProducerID]
-	switch {
-	case !live || h.ProducerID < 0:
-		return false
-	case last.dataOffset >= 0:
-		return h.LastOffset() == last.dataOffset
+	if h.Control() {
+		return live && h.LastOffset() == last.marker
 	}
-	return h.Control() && h.ProducerEpoch == last.epoch
+	return live && h.LastOffset() == last.data
 }
 
 func (f *batchFilter) control(dst []byte, h *batch.Header, b []byte, place bool) []byte {

@@ -22,10 +22,8 @@ func (l *Log) clean(c *cleaner, w cleanWork, now time.Time) (int64, error) {
 	if len(segments) == 0 {
 		return w.first, nil
 	}
-	// The state of a producer may rest on a batch that is not flushed yet. If that were lost after the older ones were
-	// compacted away, its retries would be taken for new (IDM-1).
-	last := l.lastRecords()
-	if err := l.flushNow(); err != nil {
+	last, err := l.lastRecords(segments)
+	if err != nil {
 		return 0, err
 	}
 	aborted := l.abortedIn(segments[0].base, w.bound)
@@ -152,19 +150,38 @@ func (l *Log) eachBatch(c *cleaner, s sealed, f func(h *batch.Header, b []byte) 
 	return errCleanerStopped
 }
 
-// lastRecords is where the state of each producer ends in the log.
-func (l *Log) lastRecords() map[int64]lastRecord {
+// lastRecords finds the newest batch, and where it matters the newest marker, of each live producer in the segments.
+func (l *Log) lastRecords(segments []sealed) (map[int64]lastRecord, error) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	last := make(map[int64]lastRecord, len(l.producers.all))
-	for id, p := range l.producers.all { // order-free
-		r := lastRecord{-1, p.epoch}
-		if p.n > 0 {
-			r.dataOffset = p.window[p.n-1].lastOffset
-		}
-		last[id] = r
+	live := make(map[int64]bool, len(l.producers.all))
+	for id := range l.producers.all { // order-free
+		live[id] = true
 	}
-	return last
+	l.mu.Unlock()
+	last := make(map[int64]lastRecord, len(live))
+	epochs := make(map[int64]int16, len(live))
+	for _, s := range segments {
+		err := l.walk(s.segment, 0, s.size, func(h *batch.Header, _ int64) error {
+			if !live[h.ProducerID] {
+				return nil
+			}
+			r, known := last[h.ProducerID]
+			switch {
+			case !h.Control():
+				r = lastRecord{h.LastOffset(), -1}
+			case !known:
+				r = lastRecord{-1, h.LastOffset()}
+			case h.ProducerEpoch > epochs[h.ProducerID] || r.marker >= 0:
+				r.marker = h.LastOffset()
+			}
+			last[h.ProducerID], epochs[h.ProducerID] = r, h.ProducerEpoch
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return last, nil
 }
 
 // groupSegments puts neighbours together that fit into one segment, so that small remains do not pile up. Segments at or

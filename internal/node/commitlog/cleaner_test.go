@@ -203,8 +203,8 @@ func TestCleanKeepsWhatProducersNeed(t *testing.T) {
 	s.end(2, false, 4)
 	s.put(nobody(), "a=4")
 	s.put(nobody(), "b=2")
-	s.last[1] = lastRecord{3, 0}
-	s.last[2] = lastRecord{4, 0}
+	s.last[1] = lastRecord{3, -1}
+	s.last[2] = lastRecord{4, -1}
 	s.clean(0)
 	s.is("2-3: empty | 4: empty | 5: abort | 6: 6 a=4 | 7: 7 b=2")
 	h, _ := batch.ParseHeader(s.batches[0])
@@ -213,7 +213,7 @@ func TestCleanKeepsWhatProducersNeed(t *testing.T) {
 	}
 	s.clean(0)
 	s.is("2-3: empty | 4: empty | 5: abort | 6: 6 a=4 | 7: 7 b=2") // a batch is left, so the marker stays
-	s.last = map[int64]lastRecord{2: {-1, 0}}
+	s.last = map[int64]lastRecord{2: {-1, 5}}
 	s.clean(0)
 	s.clean(0)
 	s.clean(0)

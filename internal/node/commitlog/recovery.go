@@ -100,6 +100,8 @@ func (d *Dir) loadLog(p partition) (*Log, error) {
 		return nil, err
 	}
 	l.id = parsePartitionMetadata(b)
+	// A kill leaves names and content that no sync covers yet; the first flush must not rely on them (L2).
+	l.newNames, l.newMetadata = !d.clean, !d.clean && b != nil
 	d.mu.Lock()
 	r := &recovery{Log: l, clean: d.clean, point: d.onDisk[recoveryPointFile][p]}
 	l.start.Store(d.onDisk[logStartFile][p])
@@ -473,15 +475,13 @@ func (r *recovery) cutFile(x *diskFile, size int64) error {
 		return err
 	}
 	defer r.dir.handles.release(x)
-	return f.Truncate(size)
+	return errors.Join(f.Truncate(size), f.Sync()) // what was cut must not come back below a later recovery point
 }
 
-// loadProducers takes the newest usable snapshot and replays the headers behind it. The snapshot is not above the high
-// watermark: it does not tell of transactions that have ended, and those whose marker lies above the high watermark still
-// hold back the last stable offset. Snapshots above the end of the log
+// loadProducers takes the newest usable snapshot and replays the headers behind it. Snapshots above the end of the log
 // tell of batches that are gone: they are removed (L6).
 func (r *recovery) loadProducers() error {
-	end, limit := r.end.Load(), min(r.replay, r.hw)
+	end := r.end.Load()
 	from := r.start.Load()
 	if len(r.segments) > 0 {
 		from = r.segments[0].base // also below the log start: a producer outlives its records (IDM-1)
@@ -496,7 +496,7 @@ func (r *recovery) loadProducers() error {
 			r.snapshots = slices.Delete(r.snapshots, i, i+1)
 			continue
 		}
-		if used || offset > limit {
+		if used || offset > r.replay {
 			continue
 		}
 		b, err := readWhole(r.dir.disk, r.snapshotPath(offset))
@@ -519,21 +519,44 @@ func (r *recovery) loadProducers() error {
 	if used {
 		r.windowsFrom = from
 	}
+	if err := r.findEnded(from, r.hw); err != nil {
+		return err
+	}
 	return r.replayProducers(from)
+}
+
+// findEnded finds the transactions that ended before the snapshot at an offset was taken, which therefore does not tell of
+// them, with a marker at or above the high watermark: they still hold back the last stable offset.
+func (l *Log) findEnded(snapshot, hw int64) error {
+	if hw >= snapshot || len(l.segments) == 0 {
+		return nil
+	}
+	states, from, _, err := l.newestSnapshot(hw)
+	if err != nil {
+		return err
+	}
+	for i := max(l.floor(from), 0); i < len(l.segments) && l.segments[i].base < snapshot; i++ {
+		if err := l.replaySegment(&states, l.segments[i], from, snapshot); err != nil {
+			return err
+		}
+	}
+	states.settle(hw)
+	l.producers.ended = states.ended
+	return nil
 }
 
 // replayProducers brings the producer states from an offset to the end of the log.
 func (l *Log) replayProducers(from int64) error {
 	end := l.end.Load()
 	for i := max(l.floor(from), 0); i < len(l.segments) && from < end; i++ {
-		if err := l.replaySegment(l.segments[i], from); err != nil {
+		if err := l.replaySegment(&l.producers, l.segments[i], from, end); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (l *Log) replaySegment(s *segment, from int64) error {
+func (l *Log) replaySegment(states *producers, s *segment, from, below int64) error {
 	f, err := l.dir.handles.acquire(&s.data, false)
 	if err != nil {
 		return err
@@ -553,22 +576,25 @@ func (l *Log) replaySegment(s *segment, from int64) error {
 		if err != nil {
 			return err
 		}
+		if h.BaseOffset >= below {
+			return nil
+		}
 		if h.BaseOffset < from || !h.HasProducer() {
 			continue
 		}
-		if err := l.replayBatch(s, sc, &h, at); err != nil {
+		if err := l.replayBatch(states, s, sc, &h, at); err != nil {
 			return err
 		}
 	}
 }
 
-func (l *Log) replayBatch(s *segment, sc *scanner, h *batch.Header, at int64) error {
+func (l *Log) replayBatch(states *producers, s *segment, sc *scanner, h *batch.Header, at int64) error {
 	c := &l.run.changes
 	c.reset()
-	p := c.of(&l.producers, h.ProducerID)
+	p := c.of(states, h.ProducerID)
 	if !h.Control() {
 		c.data(p, h, false)
-		l.producers.apply(c)
+		states.apply(c)
 		return nil
 	}
 	b, err := sc.whole(h, at)
@@ -583,7 +609,7 @@ func (l *Log) replayBatch(s *segment, sc *scanner, h *batch.Header, at int64) er
 		return nil
 	}
 	c.end(p, h, m)
-	for _, a := range l.producers.apply(c) {
+	for _, a := range states.apply(c) {
 		if n := len(s.aborted); n == 0 || s.aborted[n-1].LastOffset < a.LastOffset {
 			s.aborted = append(s.aborted, a)
 		}
@@ -627,7 +653,7 @@ func (r *recovery) settle(s *segment) error {
 	if !s.offsets.known {
 		return nil
 	}
-	s.noteTime()
+	s.noteTime() // of the active segment too: its last entry may lie below the recovery point and was not trusted
 	if err := r.spill(s, true); err != nil {
 		return err
 	}

@@ -18,8 +18,20 @@ func (l *Log) DeleteRecords(before int64) error {
 	if end := l.end.Load(); before < 0 || before > end {
 		return fmt.Errorf("%w: delete before %d, log ends at %d", ErrOffsetOutOfRange, before, end)
 	}
+	if err := l.flushBelow(before); err != nil {
+		return err
+	}
 	l.moveStart(before)
 	return l.dir.writeLogStarts()
+}
+
+// flushBelow makes the log durable up to its new start. If a power cut took the end below the start, the log would have to
+// begin anew there, without its producers (IDM-1).
+func (l *Log) flushBelow(start int64) error {
+	if start <= l.flushed.Load() {
+		return nil
+	}
+	return l.flushNow()
 }
 
 func (l *Log) moveStart(start int64) {
@@ -79,6 +91,9 @@ func (l *Log) retain(now time.Time) (bool, error) {
 	}
 	if start <= l.start.Load() {
 		return false, nil
+	}
+	if err := l.flushBelow(start); err != nil {
+		return false, err
 	}
 	l.moveStart(start)
 	return true, nil

@@ -200,7 +200,7 @@ func (l *Log) dropSnapshots(end int64) error {
 
 // reloadProducers rebuilds the producer states at the new end from the newest snapshot.
 func (l *Log) reloadProducers(end int64) error {
-	states, from, used, err := l.newestSnapshot(min(end, l.recoveryPointNow(), l.highWatermark.Load()))
+	states, from, used, err := l.newestSnapshot(min(end, l.recoveryPointNow()))
 	if err != nil {
 		return err
 	}
@@ -211,6 +211,9 @@ func (l *Log) reloadProducers(end int64) error {
 		l.windowsFrom = from
 	}
 	l.mu.Unlock()
+	if err := l.findEnded(from, l.highWatermark.Load()); err != nil {
+		return err
+	}
 	return l.replayProducers(from)
 }
 
