@@ -222,3 +222,15 @@ func TestProposalsAreBounded(t *testing.T) {
 		t.Fatalf("after the commit: %d, %v", base, err)
 	}
 }
+
+// A new voter would not find itself in a snapshot from before it joined, and ignore it for ever.
+func TestASnapshotOfOtherVotersIsNotSent(t *testing.T) {
+	s := &store{snapshot: Snapshot{Index: 5, Term: 1, Offset: 9, Voters: []int32{1, 2}}, conf: []int32{1, 2, 3}, before: 5}
+	if _, err := s.Snapshot(); err == nil || !s.wanted {
+		t.Fatalf("sent: %v, a newer one wanted: %v", err, s.wanted)
+	}
+	s.snapshot.Voters = []int32{1, 2, 3}
+	if got, err := s.Snapshot(); err != nil || installed(got).Offset != 9 {
+		t.Fatalf("%v %v", got, err)
+	}
+}

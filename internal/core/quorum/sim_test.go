@@ -2,7 +2,6 @@ package quorum
 
 import (
 	"crypto/sha256"
-	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -58,6 +57,8 @@ type sim struct {
 		Sum([]byte) []byte
 	}
 
+	pageBytes uint64 // how much one message, and one Ready's commits, may hold
+
 	leaders map[uint64]int32 // by term
 	truth   []string         // what was applied, by offset of the batch: "" inside a batch
 	acked   map[int64]string
@@ -72,6 +73,7 @@ type voter struct {
 	applied []string
 	wake    int
 	reports []int32 // to whom snapshots were sent
+	set     uint64  // the index of the newest set of voters that it has put in force
 }
 
 type flight struct {
@@ -83,6 +85,7 @@ type flight struct {
 func newSim(t *testing.T, seed uint64) *sim {
 	cryptotest.SetGlobalRandom(t, seed)
 	s := &sim{r: rand.New(rand.NewPCG(seed, 1)), hash: sha256.New(), leaders: map[uint64]int32{}, acked: map[int64]string{}, waiting: map[int64]string{}}
+	s.pageBytes = []uint64{0, 150, 1000}[s.r.IntN(3)]
 	n := 3 + s.r.IntN(3)
 	var ids []int32
 	for i := range n {
@@ -112,6 +115,7 @@ func (s *sim) boot(v *voter) error {
 		return fmt.Errorf("voter %d: %w", v.id, err)
 	}
 	cfg := testConfig(v.id, s.ids()...)
+	cfg.MaxMessageBytes = s.pageBytes
 	if v.node, err = New(cfg, st, v.disk); err != nil {
 		return fmt.Errorf("voter %d: %w", v.id, err)
 	}
@@ -222,6 +226,10 @@ func (s *sim) work(v *voter) error {
 			return err
 		}
 		v.node.Advance()
+		if v.node.votersIndex < v.set {
+			return fmt.Errorf("voter %d fell back from the voters of index %d to those of %d", v.id, v.set, v.node.votersIndex)
+		}
+		v.set = v.node.votersIndex
 		if rd.WantSnapshot {
 			if err := s.compact(v); err != nil {
 				return err
@@ -374,7 +382,7 @@ func (s *sim) deliver() error {
 		case f.at > s.now:
 			s.net = append(s.net, f)
 		case to.node != nil:
-			if err := to.node.Step(f.m); err != nil && !errors.Is(err, errBatch) {
+			if err := to.node.Step(f.m); err != nil {
 				return err
 			}
 			if err := s.work(to); err != nil {
