@@ -27,6 +27,7 @@ type walkClient struct {
 	beating    bool
 	stable     bool
 	owned      []int32
+	deletions  int // of the group, that the answer at hand knew of
 }
 
 func newWalkClient(w *walk, i int) *walkClient {
@@ -60,6 +61,7 @@ func (c *walkClient) ask(body any, patience time.Duration, done func(any)) {
 	}
 	c.w.after(there, func() {
 		c.w.c.ask(body, func(reply any) {
+			deletions := c.w.c.decidedAfter
 			back, ok := c.w.delay()
 			if !ok {
 				return
@@ -73,6 +75,7 @@ func (c *walkClient) ask(body any, patience time.Duration, done func(any)) {
 					return
 				}
 				answered = true
+				c.deletions = deletions
 				done(reply)
 			})
 		})
@@ -173,7 +176,7 @@ func (c *walkClient) synced(r SyncReply) {
 
 // own holds the first half of GRP-1.
 func (c *walkClient) own(p int32) {
-	key, me := fmt.Sprintf("%d/%d", c.generation, p), c.id
+	key, me := fmt.Sprintf("%d/%d/%d", c.deletions, c.generation, p), c.id
 	if c.instance != nil {
 		me = *c.instance
 	}

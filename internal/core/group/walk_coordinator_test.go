@@ -21,6 +21,7 @@ type walkCoordinator struct {
 
 	log       []machine.Batch
 	committed int // batches
+	deletions int // of the group, in the log: generations begin anew after one
 	held      []heldReplies
 	token     machine.Token
 	callers   map[machine.Token]func(any)
@@ -31,11 +32,14 @@ type walkCoordinator struct {
 	// where tells the place in the log of each committed value, and lastGeneration the generation that committed last,
 	// by partition.
 	where map[int64]int64
+	// decidedAfter is the deletions that the reply being delivered knew of.
+	decidedAfter int
 }
 
 type heldReplies struct {
-	needs   int // batches that must be committed
-	replies []machine.Reply
+	needs     int // batches that must be committed
+	deletions int // when it was decided
+	replies   []machine.Reply
 }
 
 func newWalkCoordinator(w *walk) *walkCoordinator {
@@ -76,7 +80,7 @@ func (c *walkCoordinator) take(r machine.Result) {
 		c.append(r)
 	}
 	c.checkPatience()
-	c.held = append(c.held, heldReplies{len(c.log), r.Replies})
+	c.held = append(c.held, heldReplies{len(c.log), c.deletions, r.Replies})
 	c.release()
 	c.arm()
 }
@@ -102,6 +106,7 @@ func (c *walkCoordinator) append(r machine.Result) {
 	for i, rec := range r.Records {
 		c.w.note("log %d %s", b.BaseOffset+int64(i), tellRecord(rec))
 	}
+	c.deletions += groupDeletions(b)
 	c.index(b)
 	if err := c.k.Replay(b); err != nil {
 		c.w.fail("replay: %v", err)
@@ -128,6 +133,16 @@ func (c *walkCoordinator) end() int64 {
 	return last.BaseOffset + int64(len(last.Records))
 }
 
+func groupDeletions(b machine.Batch) int {
+	n := 0
+	for _, r := range b.Records {
+		if r.Key[1] == groupKey && r.Value == nil {
+			n++
+		}
+	}
+	return n
+}
+
 // index notes where commits stand, and holds the second half of GRP-1: once a generation has committed for a
 // partition, no older one does.
 func (c *walkCoordinator) index(b machine.Batch) {
@@ -148,6 +163,9 @@ func (c *walkCoordinator) index(b machine.Batch) {
 func (c *walkCoordinator) checkFencing() {
 	last := map[int32]int{}
 	for _, b := range c.log[max(0, len(c.log)-50):] {
+		if groupDeletions(b) > 0 {
+			clear(last)
+		}
 		for _, r := range b.Records {
 			if r.Key[1] != offsetKey || r.Value == nil {
 				continue
@@ -175,6 +193,7 @@ func (c *walkCoordinator) release() {
 				return
 			}
 			delete(c.callers, r.To)
+			c.decidedAfter = h.deletions
 			c.w.note("<- %d %T %s", r.To, r.Body, asJSON(r.Body))
 			done(r.Body)
 		}
@@ -211,6 +230,10 @@ func (c *walkCoordinator) crash() {
 	c.w.note("crash, %d of %d batches kept", keep, len(c.log))
 	c.log, c.committed, c.held, c.down = c.log[:keep:keep], keep, nil, true
 	c.life++
+	c.deletions = 0
+	for _, b := range c.log {
+		c.deletions += groupDeletions(b)
+	}
 	waiting := c.callers
 	c.callers = map[machine.Token]func(any){}
 	for _, t := range sortedKeys(waiting) {
