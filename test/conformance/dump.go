@@ -26,7 +26,7 @@ var lastCases = []Case{
 }
 
 // complaints are what the tool says when something is wrong.
-var complaints = []string{"isvalid: false", "Mismatches in", "Non-consecutive offsets", "trailing bytes", "Exception", "ERROR", "WARN",
+var complaints = []string{"isvalid: false", "Mismatches in", " is followed by ", "trailing bytes", "Exception", "ERROR", "WARN",
 	"out of order timestamp", "timestamp mismatch", "Could not", "could not", "corrupt", "Invalid", "invalid bytes"}
 
 func (t *T) ownBroker() *target.Process {
@@ -182,6 +182,11 @@ func (t *T) read(args []string, mark ...string) (marks, valid int) {
 }
 
 func complaint(line string) string {
+	// The tool begins every file with offset -1, so of a segment that is not the first of its log it says that -1 is followed
+	// by its base offset. It says so of Apache Kafka's own files; a real gap names the offset before it.
+	if strings.HasPrefix(line, "  -1 is followed by ") {
+		return ""
+	}
 	for _, c := range complaints {
 		if strings.Contains(line, c) {
 			return c

@@ -189,9 +189,7 @@ func rawAcks(t *T) {
 	t.Code(r.ProduceAcks(9, topic, 0, b, 1).ErrorCode, nil, "acks=1")
 	// acks=0 has no answer: the next one on the connection belongs to the next request.
 	zero := r.produceRequest(9, topic, 0, b, 0)
-	zero.SetVersion(9)
-	r.next++
-	_, err := r.conn.Write(kmsg.NewRequestFormatter().AppendRequest(nil, zero, r.next))
+	_, err := r.Write(r.Frame(zero, 9))
 	t.Must(err, "acks=0")
 	t.Equal(r.Produce(9, topic, 0, b).BaseOffset, 2, "offset after one of acks=1 and one of acks=0")
 }
@@ -199,8 +197,11 @@ func rawAcks(t *T) {
 func (r *Raw) producerID() (int64, int16) {
 	req := kmsg.NewPtrInitProducerIDRequest()
 	req.ProducerID, req.ProducerEpoch = -1, -1
-	resp := r.Ask(req, 4).(*kmsg.InitProducerIDResponse)
-	r.t.Code(resp.ErrorCode, nil, "InitProducerId")
+	var resp *kmsg.InitProducerIDResponse
+	r.t.Eventually(func() error { // right after its start a broker may have to ask for its first block of ids
+		resp = r.Ask(req, 4).(*kmsg.InitProducerIDResponse)
+		return kerr.ErrorForCode(resp.ErrorCode)
+	})
 	return resp.ProducerID, resp.ProducerEpoch
 }
 
@@ -489,12 +490,11 @@ func rawUnsupported(t *T) {
 	r := t.Raw()
 	req := kmsg.NewPtrApiVersionsRequest()
 	req.ClientSoftwareName, req.ClientSoftwareVersion = "conformance", "1"
-	req.SetVersion(4)
-	frame := kmsg.NewRequestFormatter(kmsg.FormatterClientID("c")).AppendRequest(nil, req, 77)
+	frame := r.Frame(req, 4)
 	frame[6], frame[7] = 0, 99
-	_, err := r.conn.Write(frame)
+	_, err := r.Write(frame)
 	t.Must(err, "write")
-	body, err := r.frame()
+	body, err := r.ReadFrame()
 	t.Must(err, "an answer")
 	resp := kmsg.NewPtrApiVersionsResponse()
 	t.Must(resp.ReadFrom(body[4:]), "an answer of version 0")
@@ -504,13 +504,11 @@ func rawUnsupported(t *T) {
 	}
 	// Any other API in a version that is not there closes the connection.
 	r = t.Raw()
-	m := kmsg.NewPtrMetadataRequest()
-	m.SetVersion(12)
-	frame = kmsg.NewRequestFormatter().AppendRequest(nil, m, 1)
+	frame = r.Frame(kmsg.NewPtrMetadataRequest(), 12)
 	frame[6], frame[7] = 0, 99
-	r.conn.SetDeadline(time.Now().Add(10 * time.Second))
-	r.conn.Write(frame)
-	if b, err := r.frame(); err == nil {
+	r.SetDeadline(time.Now().Add(10 * time.Second))
+	r.Write(frame)
+	if b, err := r.ReadFrame(); err == nil {
 		t.Errorf("Metadata v99 is answered: % x", b)
 	}
 	t.Must(target.Answers(t.addr), "the broker after it")

@@ -10,6 +10,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"millrace/internal/checker/load"
 )
@@ -28,6 +29,7 @@ func init() {
 		Case{"franz/admin", false, franzAdmin},
 		Case{"franz/list-and-delete", false, franzDeleteRecords},
 		Case{"franz/large-records", false, franzLarge},
+		Case{"franz/transactional-id", false, franzTransactional},
 		Case{"franz/history", true, franzHistory},
 	)
 }
@@ -354,6 +356,31 @@ func franzLarge(t *T) {
 			t.Errorf("record %d has %d bytes", i, len(rec.Value))
 		}
 	}
+}
+
+// franzTransactional: where transactions are not advertised, a client that wants one is refused for good within seconds, and
+// does not repeat itself for ever.
+func franzTransactional(t *T) {
+	topic := t.Topic(1)
+	_, advertised := t.versions(kmsg.AddPartitionsToTxn)
+	c := t.Client(kgo.TransactionalID(t.Name("tx")), kgo.DefaultProduceTopic(topic), kgo.RecordDeliveryTimeout(30*time.Second))
+	began := time.Now()
+	err := c.BeginTransaction()
+	if err == nil {
+		err = c.ProduceSync(t.ctx, kgo.StringRecord("in a transaction")).FirstErr()
+	}
+	if err == nil {
+		err = c.EndTransaction(t.ctx, kgo.TryCommit)
+	}
+	if advertised >= 0 {
+		t.Must(err, "a transaction")
+		t.Equal(string(t.consume(topic, 1, kgo.FetchIsolationLevel(kgo.ReadCommitted()))[0].Value), "in a transaction", "what was committed")
+		return
+	}
+	if took := time.Since(began); err == nil || took > 10*time.Second {
+		t.Errorf("after %v: %v, where a refusal is wanted within seconds", took, err)
+	}
+	t.note = fmt.Sprintf("refused: %v", err)
 }
 
 // franzHistory runs workload W1 and lets the checker judge it: `millrace verify` in small.

@@ -4,75 +4,38 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
-	"io"
-	"net"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"millrace/test/target"
 )
 
 // Raw is one connection on which requests of any version are sent as they are.
 type Raw struct {
-	t    *T
-	conn net.Conn
-	next int32
+	t *T
+	*target.Conn
 }
 
 // Raw opens a connection that is closed with the case.
 func (t *T) Raw() *Raw {
-	conn, err := net.DialTimeout("tcp", t.addr, 5*time.Second)
+	conn, err := target.Dial(t.addr)
 	t.Must(err, "dial")
 	t.defers(func() { conn.Close() })
-	return &Raw{t: t, conn: conn}
+	return &Raw{t: t, Conn: conn}
 }
 
 // Ask sends a request at a version and returns its answer.
 func (r *Raw) Ask(req kmsg.Request, version int16) kmsg.Response {
-	resp, err := r.Try(req, version)
+	resp, err := r.Conn.Ask(req, version)
 	r.t.Must(err, fmt.Sprintf("%s v%d", kmsg.NameForKey(req.Key()), version))
 	return resp
 }
 
 // Try is Ask that returns what goes wrong.
 func (r *Raw) Try(req kmsg.Request, version int16) (kmsg.Response, error) {
-	req.SetVersion(version)
-	r.next++
-	r.conn.SetDeadline(time.Now().Add(20 * time.Second))
-	if _, err := r.conn.Write(kmsg.NewRequestFormatter(kmsg.FormatterClientID("conformance")).AppendRequest(nil, req, r.next)); err != nil {
-		return nil, err
-	}
-	body, err := r.frame()
-	if err != nil {
-		return nil, err
-	}
-	if got := int32(binary.BigEndian.Uint32(body)); got != r.next {
-		return nil, fmt.Errorf("answer %d to request %d", got, r.next)
-	}
-	body = body[4:]
-	resp := req.ResponseKind()
-	resp.SetVersion(version)
-	if resp.IsFlexible() && req.Key() != int16(kmsg.ApiVersions) {
-		if len(body) == 0 || body[0] != 0 {
-			return nil, fmt.Errorf("a flexible answer begins with an empty tag section, this one with % x", body[:min(4, len(body))])
-		}
-		body = body[1:]
-	}
-	return resp, resp.ReadFrom(body)
-}
-
-func (r *Raw) frame() ([]byte, error) {
-	var size [4]byte
-	if _, err := io.ReadFull(r.conn, size[:]); err != nil {
-		return nil, err
-	}
-	n := binary.BigEndian.Uint32(size[:])
-	if n < 4 || n > 100<<20 {
-		return nil, fmt.Errorf("an answer of %d bytes", n)
-	}
-	body := make([]byte, n)
-	_, err := io.ReadFull(r.conn, body)
-	return body, err
+	return r.Conn.Ask(req, version)
 }
 
 // Code demands an error code, by Kafka's name.

@@ -119,7 +119,10 @@ func kafkaCommand(o Options) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	config := strings.TrimRight(o.Dir, "/") + ".properties"
+	config := o.Config
+	if config == "" {
+		config = strings.TrimRight(o.Dir, "/") + ".properties"
+	}
 	if err := os.WriteFile(config, []byte(kafkaProperties(o, controllerPort)), 0o644); err != nil {
 		return nil, err
 	}

@@ -29,6 +29,7 @@ type Options struct {
 	Overrides map[string]string // settings in Kafka's names
 	Env       []string          // added to the child's environment
 	Log       string            // file for the child's output; empty means Dir + ".log"
+	Config    string            // where Kafka's properties go; empty means Dir + ".properties"
 }
 
 // Process is a running broker.
@@ -91,27 +92,16 @@ func Spawn(o Options) (*Process, error) {
 	if o.Core >= 0 && o.Kind == "millrace" {
 		cmd.Env = append(cmd.Env, "GOMAXPROCS=2")
 	}
-	// A broker must not outlive the program that measures it, however that ends.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
-	p := &Process{Options: o, cmd: cmd, exited: make(chan struct{})}
-	started := make(chan error, 1)
-	go p.run(started)
-	if err := <-started; err != nil {
+	ended, err := StartChild(cmd)
+	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", o.Kind, err)
 	}
+	p := &Process{Options: o, cmd: cmd, exited: make(chan struct{})}
+	go func() {
+		p.err = <-ended
+		close(p.exited)
+	}()
 	return p, nil
-}
-
-// run starts the child and waits for it on one locked thread: Pdeathsig fires when the starting *thread* ends.
-func (p *Process) run(started chan<- error) {
-	lockThread()
-	if err := p.cmd.Start(); err != nil {
-		started <- err
-		return
-	}
-	started <- nil
-	p.err = p.cmd.Wait()
-	close(p.exited)
 }
 
 func command(o Options) ([]string, error) {
@@ -203,26 +193,27 @@ func (p *Process) Kill() {
 }
 
 // CPU is the processor time of all threads, dead ones included, in seconds.
-func (p *Process) CPU() float64 {
-	user, system := p.cpuTicks()
-	return float64(user+system) / 100 // USER_HZ
-}
+func (p *Process) CPU() float64 { return CPU(p.PID()) }
 
-func (p *Process) cpuTicks() (user, system int64) {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.PID()))
+// Resident is the resident memory in bytes.
+func (p *Process) Resident() int64 { return Resident(p.PID()) }
+
+// CPU is the processor time that a process has used, in seconds.
+func CPU(pid int) float64 {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
-		return 0, 0
+		return 0
 	}
 	// The command name may hold spaces; the fields count from behind its closing parenthesis.
 	fields := strings.Fields(string(b[strings.LastIndexByte(string(b), ')')+1:]))
-	user, _ = strconv.ParseInt(fields[11], 10, 64)
-	system, _ = strconv.ParseInt(fields[12], 10, 64)
-	return user, system
+	user, _ := strconv.ParseInt(fields[11], 10, 64)
+	system, _ := strconv.ParseInt(fields[12], 10, 64)
+	return float64(user+system) / 100 // USER_HZ
 }
 
-// Resident is the resident memory in bytes.
-func (p *Process) Resident() int64 {
-	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID()))
+// Resident is the resident memory of a process in bytes.
+func Resident(pid int) int64 {
+	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	for _, line := range strings.Split(string(b), "\n") {
 		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
 			kb, _ := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)

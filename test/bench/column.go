@@ -1,0 +1,131 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"millrace/test/target"
+)
+
+// column is one broker of the comparison.
+type column struct {
+	*bench
+	name   string // ours or kafka
+	kind   string // millrace or kafka
+	broker *target.Process
+}
+
+func (c *column) options(dir string) target.Options {
+	o := target.Options{Kind: c.kind, Binary: c.binary, Dir: filepath.Join(c.work, dir), Core: brokerCore}
+	if c.kind == "kafka" { // dev has it so, and the first commit should not wait
+		o.Overrides = map[string]string{"group.initial.rebalance.delay.ms": "0"}
+	}
+	return o
+}
+
+func (c *column) start() (err error) {
+	c.progress("start %s (%s)", c.name, c.kind)
+	c.broker, err = target.Start(c.ctx, c.options(c.name))
+	return err
+}
+
+func (c *column) stop() {
+	if c.broker != nil {
+		c.broker.Kill() // its data goes with the run
+		c.broker = nil
+	}
+}
+
+func (c *column) resident() float64 { return float64(c.broker.Resident()) / 1e6 }
+
+// mode is how an acknowledgement relates to the disk: F flushed before it, U not.
+type mode string
+
+const (
+	flushed   mode = "F"
+	unflushed mode = "U"
+)
+
+// flushing is the topic setting of a mode: each broker's default needs none.
+func (c *column) flushing(m mode) map[string]string {
+	switch {
+	case c.kind == "millrace" && m == unflushed:
+		return map[string]string{"flush.before.ack": "false"}
+	case c.kind == "kafka" && m == flushed:
+		return map[string]string{"flush.messages": "1"}
+	}
+	return map[string]string{}
+}
+
+var topics atomic.Int64
+
+// topic creates a topic in a mode; what is deleted later frees its disk at once.
+func (c *column) topic(partitions int32, m mode) (string, error) {
+	settings := c.flushing(m)
+	settings["file.delete.delay.ms"] = "100"
+	configs := map[string]*string{}
+	for k, v := range settings {
+		configs[k] = &v
+	}
+	name := fmt.Sprintf("bench-%d", topics.Add(1))
+	client, err := c.client()
+	if err != nil {
+		return "", err
+	}
+	defer client.Close()
+	admin := kadm.NewClient(client)
+	answer, err := admin.CreateTopic(c.ctx, partitions, 1, configs, name)
+	if err == nil {
+		err = answer.Err
+	}
+	if err != nil {
+		return "", fmt.Errorf("create topic on %s: %w", c.name, err)
+	}
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		listed, err := admin.ListEndOffsets(c.ctx, name)
+		if err == nil {
+			err = listed.Error()
+		}
+		if err == nil {
+			return name, nil
+		}
+		if time.Now().After(deadline) {
+			return "", fmt.Errorf("topic on %s has no leaders: %w", c.name, err)
+		}
+	}
+}
+
+func (c *column) drop(topic string) error {
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	_, err = kadm.NewClient(client).DeleteTopics(c.ctx, topic)
+	// The files go a tenth of a second later; their dirty pages must not be written during the next measurement.
+	time.Sleep(400 * time.Millisecond)
+	return err
+}
+
+func (c *column) client(opts ...kgo.Opt) (*kgo.Client, error) {
+	return kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(c.broker.Addr()), kgo.MetadataMinAge(50 * time.Millisecond)}, opts...)...)
+}
+
+// pair runs f for both brokers, the order alternating.
+func (b *bench) pair(i int, f func(c *column) error) error {
+	order := []*column{b.ours, b.kafka}
+	if i%2 == 1 {
+		order[0], order[1] = order[1], order[0]
+	}
+	for _, c := range order {
+		if err := f(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,173 @@
+// Command bench measures Millrace beside Apache Kafka 4.3.1 on the same machine and in the same run. Both brokers run on one
+// core, this program is the client and keeps to another; measurements alternate between the brokers in pairs, every pair holds
+// a run of the bare pipe (socket, CRC-32C, write, fdatasync; sendfile out), which is the limit and tells a bad minute from a
+// bad program; figures are medians, verdicts are medians of the ratios inside the pairs.
+//
+//	go run ./test/bench                  the whole table into docs/bench.md and docs/bench.svg
+//	go run ./test/bench -rows 1,5        some rows, printed only
+//	go run ./test/bench -quick -pairs 1  a trial of the harness; its figures mean nothing
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const (
+	brokerCore = 0
+	clientCore = 1
+)
+
+func main() {
+	if len(os.Args) == 4 && os.Args[1] == "-serve-pipe" {
+		servePipe(os.Args[2], os.Args[3])
+		return
+	}
+	rows := flag.String("rows", "", "the rows to run, such as 1,5; all when empty")
+	pairs := flag.Int("pairs", 5, "alternating pairs of each row")
+	ours := flag.String("ours", "millrace", "what stands in our column: millrace, or kafka to try the harness")
+	binary := flag.String("binary", "bin/millrace", "Millrace's binary")
+	quick := flag.Bool("quick", false, "a tenth of the data and of the time")
+	out := flag.String("out", "", "directory for bench.md and bench.svg; docs when all rows run")
+	dir := flag.String("dir", os.TempDir(), "where the brokers keep their data")
+	flag.Parse()
+	keepToCore(clientCore)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	b := &bench{ctx: ctx, pairs: *pairs, kind: *ours, binary: *binary, bytes: 512 << 20, seconds: 5, began: time.Now()}
+	if *quick {
+		b.bytes, b.seconds = 64<<20, 1
+	}
+	if *rows == "" && *out == "" && !*quick {
+		*out = "docs"
+	}
+	if err := b.run(*dir, chosen(*rows)); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		b.close()
+		os.Exit(1)
+	}
+	b.close()
+	fmt.Println(b.markdown())
+	if *out != "" {
+		if err := b.write(*out); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+	}
+}
+
+func chosen(rows string) []string {
+	if rows == "" {
+		return []string{"12", "13", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "15"}
+	}
+	return strings.Split(rows, ",")
+}
+
+// keepToCore runs this program again under taskset, because a running Go program cannot move all its threads at once.
+func keepToCore(core int) {
+	if os.Getenv("BENCH_PINNED") != "" {
+		return
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return
+	}
+	cmd := append([]string{"taskset", "-c", strconv.Itoa(core), self}, os.Args[1:]...)
+	path, err := exec.LookPath("taskset")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench: taskset (util-linux) is missing: without it client and broker share their cores")
+		os.Exit(1)
+	}
+	err = syscall.Exec(path, cmd, append(os.Environ(), "BENCH_PINNED=1", "GOMAXPROCS=2", "GOGC=400"))
+	fmt.Fprintln(os.Stderr, "bench:", err)
+	os.Exit(1)
+}
+
+// bench is one run of the table.
+type bench struct {
+	ctx     context.Context
+	pairs   int
+	kind    string // of our column
+	binary  string
+	bytes   int64 // moved by a throughput measurement
+	seconds int   // taken by a timed one
+	began   time.Time
+
+	work        string
+	ours, kafka *column
+	pipe        *pipe
+	results     []result
+}
+
+// rows that are measured together share a measurement: the first three are the same runs in other ratios.
+func (b *bench) run(dir string, rows []string) error {
+	work, err := os.MkdirTemp(dir, "millrace-bench-")
+	if err != nil {
+		return err
+	}
+	b.work = work
+	b.ours, b.kafka = &column{bench: b, name: "ours", kind: b.kind}, &column{bench: b, name: "kafka", kind: "kafka"}
+	if b.pipe, err = startPipe(filepath.Join(work, "pipe")); err != nil {
+		return err
+	}
+	if slices.Contains(rows, "12") {
+		if err := b.starts(); err != nil {
+			return fmt.Errorf("row 12: %w", err)
+		}
+	}
+	if len(rows) == 1 && rows[0] == "12" {
+		return nil
+	}
+	for _, c := range []*column{b.ours, b.kafka} {
+		if err := c.start(); err != nil {
+			return err
+		}
+	}
+	for _, step := range []struct {
+		rows string
+		run  func() error
+	}{{"13", b.idle}, {"", b.warmUp}, {"1,2,3,13", b.produce}, {"4", b.compressed}, {"5", b.requests}, {"6", b.partitions}, {"7", b.steady}, {"8", b.steadyFlushed},
+		{"9", b.consume}, {"10", b.fanOut}, {"15", b.commits}} {
+		if step.rows != "" && !overlap(rows, strings.Split(step.rows, ",")) {
+			continue
+		}
+		if err := step.run(); err != nil {
+			return fmt.Errorf("rows %s: %w", step.rows, err)
+		}
+		if b.ctx.Err() != nil {
+			return b.ctx.Err()
+		}
+	}
+	b.keep(rows)
+	return nil
+}
+
+func overlap(a, b []string) bool {
+	return slices.ContainsFunc(a, func(s string) bool { return slices.Contains(b, s) })
+}
+
+func (b *bench) close() {
+	for _, c := range []*column{b.ours, b.kafka} {
+		if c != nil {
+			c.stop()
+		}
+	}
+	if b.pipe != nil {
+		b.pipe.stop()
+	}
+	os.RemoveAll(b.work)
+}
+
+func (b *bench) progress(format string, args ...any) {
+	fmt.Fprintf(os.Stderr, "%5.0fs  %s\n", time.Since(b.began).Seconds(), fmt.Sprintf(format, args...))
+}

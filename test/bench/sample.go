@@ -1,0 +1,137 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"syscall"
+	"time"
+)
+
+// sample is what one measurement gave, by metric: "MB/s", "CPU s/GB", "requests/s", "CPU us/request", "p50 ms", "p99 ms",
+// "p99.9 ms", "resident MB", "client %", "ready ms", "read back ms".
+type sample map[string]float64
+
+// result is a row's measurements of one variant, such as "ours F", in the order of the pairs.
+type result struct {
+	row, variant string
+	samples      []sample
+}
+
+func (b *bench) add(row, variant string, s sample) {
+	b.progress("row %-2s %-16s %s", row, variant, s)
+	for i := range b.results {
+		if b.results[i].row == row && b.results[i].variant == variant {
+			b.results[i].samples = append(b.results[i].samples, s)
+			return
+		}
+	}
+	b.results = append(b.results, result{row, variant, []sample{s}})
+}
+
+func (b *bench) samples(row, variant string) []sample {
+	for _, r := range b.results {
+		if r.row == row && r.variant == variant {
+			return r.samples
+		}
+	}
+	return nil
+}
+
+// share lets a row have the measurements of another.
+func (b *bench) share(from, to string, variants ...string) {
+	for _, v := range variants {
+		if s := b.samples(from, v); s != nil {
+			b.results = append(b.results, result{to, v, s})
+		}
+	}
+}
+
+// metrics in the order in which they are shown.
+var metrics = []string{"MB/s", "requests/s", "CPU s/GB", "CPU us/request", "p50 ms", "p99 ms", "p99.9 ms", "ready ms", "read back ms", "resident MB", "client %"}
+
+func (s sample) String() string {
+	text := ""
+	for _, m := range metrics {
+		if v, ok := s[m]; ok {
+			text += fmt.Sprintf("%s %s  ", m, short(v))
+		}
+	}
+	return text
+}
+
+// short prints three significant digits.
+func short(v float64) string {
+	switch a := math.Abs(v); {
+	case math.IsNaN(v):
+		return "-"
+	case a >= 100:
+		return fmt.Sprintf("%.0f", v)
+	case a >= 10:
+		return fmt.Sprintf("%.1f", v)
+	case a >= 1:
+		return fmt.Sprintf("%.2f", v)
+	}
+	return fmt.Sprintf("%.3f", v)
+}
+
+func median(values []float64) float64 {
+	if len(values) == 0 {
+		return math.NaN()
+	}
+	v := slices.Sorted(slices.Values(values))
+	if n := len(v); n%2 == 0 {
+		return (v[n/2-1] + v[n/2]) / 2
+	}
+	return v[len(v)/2]
+}
+
+func medianOf(samples []sample, metric string) float64 {
+	var v []float64
+	for _, s := range samples {
+		if x, ok := s[metric]; ok {
+			v = append(v, x)
+		}
+	}
+	return median(v)
+}
+
+// meter takes the processor time of a broker, of this client, and the clock, between two points.
+type meter struct {
+	cpu    func() float64
+	began  time.Time
+	broker float64
+	client float64
+}
+
+func startMeter(cpu func() float64) *meter {
+	return &meter{cpu: cpu, broker: cpu(), client: clientCPU(), began: time.Now()}
+}
+
+func (m *meter) stop() (seconds, broker, clientShare float64) {
+	seconds = time.Since(m.began).Seconds()
+	return seconds, m.cpu() - m.broker, 100 * (clientCPU() - m.client) / seconds
+}
+
+func clientCPU() float64 {
+	var u syscall.Rusage
+	syscall.Getrusage(syscall.RUSAGE_SELF, &u)
+	return float64(u.Utime.Nano()+u.Stime.Nano()) / 1e9
+}
+
+// throughput makes the sample of n bytes moved since the meter began.
+func (m *meter) throughput(n int64) sample {
+	seconds, cpu, client := m.stop()
+	return sample{"MB/s": float64(n) / 1e6 / seconds, "CPU s/GB": cpu / (float64(n) / 1e9), "client %": client}
+}
+
+// latencies adds percentiles to a sample.
+func (s sample) latencies(d []time.Duration) sample {
+	slices.Sort(d)
+	for name, p := range map[string]float64{"p50 ms": 0.5, "p99 ms": 0.99, "p99.9 ms": 0.999} {
+		if len(d) > 0 {
+			s[name] = float64(d[min(len(d)-1, int(p*float64(len(d))))]) / 1e6
+		}
+	}
+	return s
+}

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"encoding/xml"
+	"io"
+	"strings"
+	"testing"
+	"time"
+)
+
+// filled is a run in which ours makes 600 MB/s and Kafka 400, pair by pair on a machine that slows down.
+func filled() *bench {
+	b := &bench{pairs: 3, began: time.Now()}
+	for _, slow := range []float64{1, 2, 4} {
+		b.add("1", "ours F", sample{"MB/s": 600 / slow, "CPU s/GB": 0.9 * slow, "client %": 80})
+		b.add("1", "kafka U", sample{"MB/s": 400 / slow, "CPU s/GB": 2 * slow, "client %": 60})
+		b.add("1", "pipe F", sample{"MB/s": 1000 / slow, "CPU s/GB": 0.4 * slow})
+	}
+	b.add("12", "ours", sample{"ready ms": 40, "read back ms": 151})
+	b.add("12", "kafka", sample{"ready ms": 4000, "read back ms": 4100})
+	return b
+}
+
+func TestVerdictsComeFromTheRatioInsideThePairs(t *testing.T) {
+	b := filled()
+	want := map[string]string{
+		"1 MB/s kafka U": "1.50 met", "1 CPU s/GB kafka U": "0.450 met", "1 CPU s/GB pipe F": "2.25 **missed**",
+		"12 ready ms kafka": "0.010 met", "12 read back ms ": "151 **missed**",
+	}
+	got := b.verdicts()
+	if len(got) != len(want) {
+		t.Errorf("%d verdicts, want %d", len(got), len(want))
+	}
+	for _, v := range got {
+		if text := short(v.ratio) + " " + v.outcome; text != want[v.row+" "+v.metric+" "+v.other] {
+			t.Errorf("row %s %s against %q: %s", v.row, v.metric, v.other, text)
+		}
+	}
+}
+
+func TestClientBoundRatesAreNotJudged(t *testing.T) {
+	b := &bench{}
+	b.add("9", "ours", sample{"MB/s": 100, "CPU s/GB": 1, "client %": 97})
+	b.add("9", "kafka", sample{"MB/s": 200, "CPU s/GB": 1, "client %": 97})
+	b.add("9", "pipe out", sample{"MB/s": 200, "CPU s/GB": 0.5, "client %": 97})
+	for _, v := range b.verdicts() {
+		if bound := strings.Contains(v.outcome, "client-bound"); bound != (v.metric == "MB/s") {
+			t.Errorf("%s: %s", v.metric, v.outcome)
+		}
+	}
+}
+
+func TestPages(t *testing.T) {
+	b := filled()
+	page := b.markdown()
+	for _, part := range []string{"| 1 | produce 1 KiB, ours F, Kafka U | MB/s | 300 | 200 kafka U | 1.50 (1.50-1.50) | ≥ 1.3 | met |", "≤ 1/40", "≤ 150", "## All figures", "Linux "} {
+		if !strings.Contains(page, part) {
+			t.Errorf("%q is missing in\n%s", part, page)
+		}
+	}
+	d := xml.NewDecoder(strings.NewReader(picture(b.verdicts())))
+	for {
+		_, err := d.Token()
+		if err == io.EOF {
+			return
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestMedian(t *testing.T) {
+	if m := median([]float64{5, 1, 3}); m != 3 {
+		t.Error(m)
+	}
+	if m := median([]float64{4, 1, 3, 2}); m != 2.5 {
+		t.Error(m)
+	}
+}
