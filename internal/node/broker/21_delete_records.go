@@ -1,0 +1,74 @@
+// DeleteRecords (key 21), versions 0-2
+//
+// Moves the log start of partitions forward, durably before the answer. Offset -1 means the high watermark. Refused on
+// internal topics and on topics whose cleanup.policy has no delete. Needs Delete on each topic.
+//
+//	v2  flexible
+
+package broker
+
+import (
+	"slices"
+	"sync/atomic"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"millrace/internal/core/auth"
+	"millrace/internal/kafka/wire"
+)
+
+var _ = register(API{Key: wire.DeleteRecords, Min: 0, Max: 2, Handle: decoded(handleDeleteRecords)})
+
+func handleDeleteRecords(r *Request, req *kmsg.DeleteRecordsRequest) {
+	resp := kmsg.NewPtrDeleteRecordsResponse()
+	var open atomic.Int32
+	open.Store(1)
+	done := func() {
+		if open.Add(-1) == 0 {
+			r.Reply(resp)
+		}
+	}
+	// The whole answer is laid out first, so that callbacks write to places that no longer move.
+	for i := range req.Topics {
+		in := &req.Topics[i]
+		t := kmsg.NewDeleteRecordsResponseTopic()
+		t.Topic = in.Topic
+		for _, p := range in.Partitions {
+			out := kmsg.NewDeleteRecordsResponseTopicPartition()
+			out.Partition, out.LowWatermark = p.Partition, -1
+			t.Partitions = append(t.Partitions, out)
+		}
+		resp.Topics = append(resp.Topics, t)
+	}
+	for i := range req.Topics {
+		for j, p := range req.Topics[i].Partitions {
+			out := &resp.Topics[i].Partitions[j]
+			open.Add(1)
+			r.deleteRecords(req.Topics[i].Topic, p, func(start int64, code wire.ErrorCode) {
+				out.LowWatermark, out.ErrorCode = start, int16(code)
+				done()
+			})
+		}
+	}
+	done()
+}
+
+func (r *Request) deleteRecords(topic string, in kmsg.DeleteRecordsRequestTopicPartition, done func(int64, wire.ErrorCode)) {
+	image := r.b.host.Image()
+	switch p := r.b.host.Partition(topic, in.Partition); {
+	case !r.allowed(auth.Delete, auth.Topic(topic)):
+		done(-1, wire.TopicAuthorizationFailed)
+	case p == nil:
+		done(-1, r.b.absent(topic, in.Partition))
+	case isInternal(topic):
+		done(-1, wire.InvalidTopicException)
+	case !slices.Contains(r.b.topicValues(image, topic).List("cleanup.policy"), "delete"):
+		done(-1, wire.PolicyViolation)
+	case in.Offset < -1:
+		done(-1, wire.OffsetOutOfRange)
+	case in.Offset == -1:
+		p.DeleteRecords(p.State().HighWatermark, done)
+	default:
+		p.DeleteRecords(in.Offset, done)
+	}
+}

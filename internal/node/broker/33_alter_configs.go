@@ -1,0 +1,80 @@
+// AlterConfigs (key 33), versions 0-2
+//
+// Replaces all dynamic settings of a resource by those given. Java's AdminClient no longer sends it; other clients do.
+// Needs AlterConfigs on the topic, the group or the cluster.
+//
+//	v2  flexible
+
+package broker
+
+import (
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"millrace/internal/core/auth"
+	"millrace/internal/core/meta"
+	"millrace/internal/kafka/wire"
+)
+
+var _ = register(API{Key: wire.AlterConfigs, Min: 0, Max: 2, Handle: decoded(handleAlterConfigs)})
+
+func handleAlterConfigs(r *Request, req *kmsg.AlterConfigsRequest) {
+	resp := kmsg.NewPtrAlterConfigsResponse()
+	command := meta.AlterConfigs{ValidateOnly: req.ValidateOnly}
+	var passed []int
+	for i := range req.Resources {
+		in := &req.Resources[i]
+		out := kmsg.NewAlterConfigsResponseResource()
+		out.ResourceType, out.ResourceName = in.ResourceType, in.ResourceName
+		if code, why := r.judgeAlteration(int8(in.ResourceType), in.ResourceName); code != wire.None {
+			out.ErrorCode, out.ErrorMessage = int16(code), explain(code, why)
+			r.fail(code)
+		} else {
+			set := meta.ConfigSet{Type: int8(in.ResourceType), Name: in.ResourceName}
+			for _, c := range in.Configs {
+				set.Configs = append(set.Configs, meta.ConfigValue{Name: c.Name, Value: c.Value})
+			}
+			command.Resources = append(command.Resources, set)
+			passed = append(passed, i)
+		}
+		resp.Resources = append(resp.Resources, out)
+	}
+	r.alter(command, len(passed), func(n int, code wire.ErrorCode, why string) {
+		out := &resp.Resources[passed[n]]
+		out.ErrorCode, out.ErrorMessage = int16(code), explain(code, why)
+	}, func() { r.Reply(resp) })
+}
+
+// judgeAlteration says whether a resource can be altered by this client at all.
+func (r *Request) judgeAlteration(kind int8, name string) (wire.ErrorCode, string) {
+	if code := r.mayConfigure(auth.AlterConfigs, kind, name); code != wire.None {
+		return code, ""
+	}
+	switch kind {
+	case topicConfigs, brokerConfigs, groupConfigs:
+		return wire.None, ""
+	}
+	return wire.InvalidRequest, "this resource has no settings that can be altered"
+}
+
+// alter passes n resources to the controller, gives each its outcome, and calls then once the change shows here.
+func (r *Request) alter(command any, n int, each func(i int, code wire.ErrorCode, why string), then func()) {
+	if n == 0 {
+		then()
+		return
+	}
+	control(r, command, func(reply meta.AlterConfigsReply, code wire.ErrorCode) {
+		for i := range n {
+			one, why := code, ""
+			if code == wire.None && i < len(reply.Resources) {
+				one, why = reply.Resources[i].Err, reply.Resources[i].Message
+			}
+			r.fail(one)
+			each(i, one, why)
+		}
+		if code != wire.None {
+			then()
+			return
+		}
+		r.b.host.WaitImage(reply.Offset, then)
+	})
+}

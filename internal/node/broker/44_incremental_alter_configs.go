@@ -1,0 +1,45 @@
+// IncrementalAlterConfigs (key 44), versions 0-1
+//
+// Sets, deletes, appends to and subtracts from single settings of topics, of a broker, of the cluster-wide broker
+// default (broker "") and of groups. Each resource stands or falls alone. Needs AlterConfigs on the topic, the group or
+// the cluster.
+//
+//	v1  flexible
+
+package broker
+
+import (
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"millrace/internal/core/meta"
+	"millrace/internal/kafka/wire"
+)
+
+var _ = register(API{Key: wire.IncrementalAlterConfigs, Min: 0, Max: 1, Handle: decoded(handleIncrementalAlterConfigs)})
+
+func handleIncrementalAlterConfigs(r *Request, req *kmsg.IncrementalAlterConfigsRequest) {
+	resp := kmsg.NewPtrIncrementalAlterConfigsResponse()
+	command := meta.IncrementalAlterConfigs{ValidateOnly: req.ValidateOnly}
+	var passed []int
+	for i := range req.Resources {
+		in := &req.Resources[i]
+		out := kmsg.NewIncrementalAlterConfigsResponseResource()
+		out.ResourceType, out.ResourceName = in.ResourceType, in.ResourceName
+		if code, why := r.judgeAlteration(int8(in.ResourceType), in.ResourceName); code != wire.None {
+			out.ErrorCode, out.ErrorMessage = int16(code), explain(code, why)
+			r.fail(code)
+		} else {
+			ops := meta.ConfigOps{Type: int8(in.ResourceType), Name: in.ResourceName}
+			for _, c := range in.Configs {
+				ops.Ops = append(ops.Ops, meta.ConfigOp{Name: c.Name, Op: int8(c.Op), Value: c.Value})
+			}
+			command.Resources = append(command.Resources, ops)
+			passed = append(passed, i)
+		}
+		resp.Resources = append(resp.Resources, out)
+	}
+	r.alter(command, len(passed), func(n int, code wire.ErrorCode, why string) {
+		out := &resp.Resources[passed[n]]
+		out.ErrorCode, out.ErrorMessage = int16(code), explain(code, why)
+	}, func() { r.Reply(resp) })
+}
