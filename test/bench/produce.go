@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -195,6 +196,15 @@ func (b *bench) partitions() error {
 	})
 	options := []kgo.Opt{kgo.RecordPartitioner(round), kgo.ProducerBatchMaxBytes(4500), kgo.MaxBufferedRecords(8000)}
 	limit := time.Duration(b.seconds) * time.Second
+	for name, topic := range names { // the first record of each partition makes its files
+		c := b.ours
+		if strings.HasPrefix(name, b.kafka.name) {
+			c = b.kafka
+		}
+		if _, err := c.produceAll(load{topic: topic, values: values, bytes: 16 << 20, options: options}); err != nil {
+			return err
+		}
+	}
 	for i := range b.pairs {
 		if err := b.reference("6"); err != nil {
 			return err
