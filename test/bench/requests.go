@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
-	"hash/crc32"
 	"io"
 	"net"
 	"sync"
@@ -158,31 +157,12 @@ func (c *column) smallRequests(m mode) error {
 
 func produceRequest(topic string, value []byte) *kmsg.ProduceRequest {
 	p := kmsg.NewProduceRequestTopicPartition()
-	p.Records = oneRecord(value)
+	p.Records = target.Batch(value)
 	t := kmsg.NewProduceRequestTopic()
 	t.Topic, t.Partitions = topic, append(t.Partitions, p)
 	req := kmsg.NewPtrProduceRequest()
 	req.Acks, req.TimeoutMillis, req.Topics = -1, 10000, append(req.Topics, t)
 	return req
-}
-
-// oneRecord is a record batch of version 2 with one record, from a producer without id.
-func oneRecord(value []byte) []byte {
-	rec := []byte{0, 0, 0}             // attributes, timestamp delta, offset delta
-	rec = binary.AppendVarint(rec, -1) // no key
-	rec = binary.AppendVarint(rec, int64(len(value)))
-	rec = append(append(rec, value...), 0) // no headers
-	be, now := binary.BigEndian, uint64(time.Now().UnixMilli())
-	body := be.AppendUint16(nil, 0)
-	body = be.AppendUint32(body, 0)
-	body = be.AppendUint64(be.AppendUint64(body, now), now)
-	body = append(body, bytes.Repeat([]byte{0xff}, 14)...) // producer id, epoch, sequence
-	body = be.AppendUint32(body, 1)
-	body = append(binary.AppendVarint(body, int64(len(rec))), rec...)
-	out := be.AppendUint32(make([]byte, 8), uint32(len(body)+9))
-	out = append(be.AppendUint32(out, 0xffffffff), 2)
-	out = be.AppendUint32(out, crc32.Checksum(body, castagnoli))
-	return append(out, body...)
 }
 
 // commits is row 15: 64 clients, each committing an offset of a group of its own again and again.

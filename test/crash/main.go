@@ -11,6 +11,9 @@
 //	                     whole harness proves nothing
 //	kill-9               the process is killed again and again: nothing acknowledged may be lost (DUR-1)
 //	kill-9-unflushed     the same with log.flush.before.ack=false: still nothing, because the page cache survives (DUR-4)
+//	pause                the process is stopped for six seconds and goes on (SIGSTOP): nothing acknowledged may be lost
+//	fsync-fails          every fsync fails for a second, then works again: no acknowledgement before the next start (DUR-5)
+//	disk-full            the disk is filled through the broker: a refusal, no loss, and recovery without a restart (LIV-3)
 //	fail-points          the process kills itself at each named point (built with the tag failpoint)
 package main
 
@@ -70,6 +73,9 @@ type scenario struct {
 	unflushed bool
 	mustLose  bool
 	points    bool
+	pause     bool // stop the process for a while instead of killing it
+	syncFails bool
+	full      bool
 }
 
 var scenarios = []scenario{
@@ -77,6 +83,9 @@ var scenarios = []scenario{
 	{name: "power-cut-unflushed", power: true, unflushed: true, mustLose: true},
 	{name: "kill-9"},
 	{name: "kill-9-unflushed", unflushed: true},
+	{name: "pause", pause: true},
+	{name: "fsync-fails", syncFails: true},
+	{name: "disk-full", full: true},
 	{name: "fail-points", points: true},
 }
 
@@ -94,7 +103,7 @@ func (r *runner) all(match *regexp.Regexp) error {
 	}
 	var failed []string
 	for _, s := range scenarios {
-		if !match.MatchString(s.name) || s.points && r.kind == "kafka" || ctx.Err() != nil {
+		if !match.MatchString(s.name) || (s.points || s.full || s.syncFails) && r.kind == "kafka" || ctx.Err() != nil {
 			continue
 		}
 		if err := r.run(s); err != nil {
@@ -132,6 +141,9 @@ func (r *runner) run(s scenario) error {
 	defer c.close()
 	if err := c.open(); err != nil {
 		return err
+	}
+	if s.full {
+		return c.diskFull()
 	}
 	began := time.Now()
 	cycles, points := r.cycles, []string(nil)
@@ -200,8 +212,8 @@ type crash struct {
 }
 
 func (c *crash) open() (err error) {
-	if c.power {
-		if c.disk, err = newDisk(c.dir, 4096); err != nil {
+	if c.power || c.full {
+		if c.disk, err = newDisk(c.dir, map[bool]int64{true: 256, false: 4096}[c.full]); err != nil {
 			return err
 		}
 	}
@@ -250,16 +262,19 @@ func (c *crash) close() {
 
 // cycleTime is how long a cycle lasts, restart included.
 func (c *crash) cycleTime() time.Duration {
-	if c.kind == "kafka" {
-		return c.pause + 8*time.Second
+	switch {
+	case c.scenario.pause:
+		return c.runner.pause + stopped
+	case c.kind == "kafka":
+		return c.runner.pause + 8*time.Second
 	}
-	return c.pause + time.Second
+	return c.runner.pause + time.Second
 }
 
 // nemesis breaks the broker and brings it back, cycles times.
 func (c *crash) nemesis(h *checker.Writer, cycles int, points []string) error {
 	for i := range cycles {
-		wait := c.pause/2 + time.Duration(c.rng.Int64N(int64(c.pause)))
+		wait := c.runner.pause/2 + time.Duration(c.rng.Int64N(int64(c.runner.pause)))
 		select {
 		case <-time.After(wait):
 		case <-c.ctx.Done():
@@ -278,6 +293,12 @@ func (c *crash) nemesis(h *checker.Writer, cycles int, points []string) error {
 
 func (c *crash) once(h *checker.Writer, i int, point string) error {
 	h.Note(c.name, map[string]any{"cycle": i + 1, "point": point})
+	if c.scenario.pause {
+		return c.stopForAWhile(h)
+	}
+	if c.syncFails {
+		return c.failSync(h)
+	}
 	if c.power {
 		if err := c.disk.cut(); err != nil {
 			return err
@@ -300,4 +321,20 @@ func (c *crash) once(h *checker.Writer, i int, point string) error {
 	}
 	h.Note("serves again", map[string]any{"after ms": time.Since(began).Milliseconds()})
 	return nil
+}
+
+// stopped is how long a paused process stands still.
+const stopped = 6 * time.Second
+
+// stopForAWhile is the gray failure: connections stay open and nothing answers.
+func (c *crash) stopForAWhile(h *checker.Writer) error {
+	if err := syscall.Kill(c.broker.PID(), syscall.SIGSTOP); err != nil {
+		return err
+	}
+	select {
+	case <-time.After(stopped):
+	case <-c.ctx.Done():
+	}
+	h.Note("goes on", nil)
+	return syscall.Kill(c.broker.PID(), syscall.SIGCONT)
 }

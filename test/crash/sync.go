@@ -1,0 +1,45 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os/exec"
+	"strconv"
+	"syscall"
+	"time"
+
+	"millrace/internal/checker"
+)
+
+// failSync makes every fsync of the broker fail for a second (strace, as on a disk that reports an error once and then looks
+// healthy again). A failed fsync is never retried (DUR-5): from then on the directory is offline, and a produce must not be
+// acknowledged until the broker has been started again.
+func (c *crash) failSync(h *checker.Writer) error {
+	if _, err := exec.LookPath("strace"); err != nil {
+		if _, err := command("sh", "-c", "apt-get update -qq && apt-get install -y -qq strace"); err != nil {
+			return err
+		}
+	}
+	strace := exec.Command("strace", "-f", "-qq", "-o", "/dev/null", "-p", strconv.Itoa(c.broker.PID()), "-e", "trace=fsync,fdatasync",
+		"-e", "inject=fsync,fdatasync:error=EIO")
+	if err := strace.Start(); err != nil {
+		return err
+	}
+	time.Sleep(time.Second)
+	strace.Process.Signal(syscall.SIGINT) // detaches
+	strace.Wait()
+	h.Note("fsync works again", nil)
+	select {
+	case <-c.broker.Exited():
+		h.Note("the broker ended itself", nil)
+	default:
+		if code, err := rawProduce(c.broker, fmt.Sprintf("%s-%d-0", c.name, c.seed)); err == nil && code == 0 {
+			return errors.New("a produce was acknowledged after a failed fsync (DUR-5)")
+		}
+	}
+	c.broker.Kill()
+	if err := c.start(""); err != nil {
+		return fmt.Errorf("start again: %w", err)
+	}
+	return nil
+}
