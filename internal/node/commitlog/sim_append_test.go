@@ -130,7 +130,12 @@ func (s *sim) plan(sl *simLog, states map[int64]*modelProducer, next int64, epoc
 
 func (s *sim) records(sl *simLog) []batch.Record {
 	recs := make([]batch.Record, 1+s.rng.IntN(4))
-	limit := int(min(sl.config.SegmentBytes/8, int64(s.pick(10, 30, 30, 300, 3000))))
+	limit := s.pick(10, 30, 30, 300, 3000)
+	if s.valueLimit > 0 {
+		limit = min(limit, s.valueLimit)
+	} else {
+		limit = int(min(sl.config.SegmentBytes/8, int64(limit)))
+	}
 	for i := range recs {
 		r := &recs[i]
 		r.OffsetDelta, r.TimestampDelta = int32(i), int64(s.rng.IntN(20))

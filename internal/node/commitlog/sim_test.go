@@ -89,7 +89,10 @@ type sim struct {
 	brokerEpoch int64
 	clean       cleanStop
 	faulty      bool // a rule may strike
-	step        int
+	// The next two make a history independent of settings and losses.
+	knowsWatermark bool // the host tells the high watermark again after a start
+	valueLimit     int  // of the size of values; 0: what the segments hold
+	step           int
 }
 
 // cleanStop is what the clean marker must say at the next start.
@@ -150,18 +153,22 @@ func (s *sim) chance(percent int) bool       { return s.rng.IntN(100) < percent 
 func (s *sim) between(low, high int64) int64 { return low + s.rng.Int64N(high-low+1) }
 
 func (s *sim) configure(seed uint64) {
-	s.options = DirOptions{
-		Path: "/data", ClusterID: "cluster", NodeID: 1, Log: slog.New(slog.DiscardHandler),
-		MaxOpenFiles: s.pick(1, 2, 8, 1000), RecoveryThreads: 1, SyncWorkers: Stepped, Reserve: 1,
-		CheckpointInterval: s.seconds(1, 10, 100), CheckpointBytes: int64(s.pick(1000, 10_000, 1<<30)), HighWatermarkInterval: s.seconds(1, 5),
-		RetentionInterval: s.seconds(1, 10), ProducerExpiryInterval: s.seconds(1, 10), CleanerBackoff: s.seconds(1, 1, 15),
-	}
+	s.directory()
 	for i := range 1 + s.rng.IntN(2) {
 		s.logs = append(s.logs, &simLog{topic: fmt.Sprintf("t%d", i), id: wire.NewUUID(seed+1, uint64(i)+1), m: newModelLog(), config: s.config()})
 	}
 	if s.chance(15) {
 		s.disk.SetCapacity(int64(s.pick(60, 100, 200, 400)) << 10)
 		s.faulty = true
+	}
+}
+
+func (s *sim) directory() {
+	s.options = DirOptions{
+		Path: "/data", ClusterID: "cluster", NodeID: 1, Log: slog.New(slog.DiscardHandler),
+		MaxOpenFiles: s.pick(1, 2, 8, 1000), RecoveryThreads: 1, SyncWorkers: Stepped, Reserve: 1,
+		CheckpointInterval: s.seconds(1, 10, 100), CheckpointBytes: int64(s.pick(1000, 10_000, 1<<30)), HighWatermarkInterval: s.seconds(1, 5),
+		RetentionInterval: s.seconds(1, 10), ProducerExpiryInterval: s.seconds(1, 10), CleanerBackoff: s.seconds(1, 1, 15),
 	}
 }
 
@@ -204,7 +211,7 @@ func (s *sim) open(killed bool) error {
 		return s.explain("open", err)
 	}
 	s.dir = d
-	if s.clean != perhaps && d.Clean() != (s.clean == stopped) || d.Clean() && d.BrokerEpoch() != s.brokerEpoch {
+	if s.clean != perhaps && !keepCleanMarker && d.Clean() != (s.clean == stopped) || d.Clean() && !keepCleanMarker && d.BrokerEpoch() != s.brokerEpoch {
 		return fmt.Errorf("DUR-1: clean stop %v, broker epoch %d; the directory says %v, %d", s.clean == stopped, s.brokerEpoch, d.Clean(), d.BrokerEpoch())
 	}
 	s.clean = unclean
@@ -250,6 +257,9 @@ func (s *sim) recovered(sl *simLog, killed bool) error {
 	}
 	if hw := sl.l.HighWatermark(); hw > sl.m.end {
 		return fmt.Errorf("high watermark %d after recovery, end %d", hw, sl.m.end)
+	}
+	if s.knowsWatermark {
+		sl.l.SetHighWatermark(sl.m.highest)
 	}
 	sl.m.highest = sl.l.HighWatermark()
 	return s.verify(sl)
