@@ -21,10 +21,10 @@ type planned struct {
 func (s *sim) append(sl *simLog) error {
 	m := sl.m
 	states := m.producers()
-	epoch := max(m.latestEpoch(), 0)
 	if m.latestEpoch() < 0 {
-		m.assign(0)
+		m.assign(m.epoch)
 	}
+	epoch := m.latestEpoch()
 	next := m.end
 	var plan []planned
 	for range 1 + s.rng.IntN(4) {
