@@ -232,11 +232,10 @@ func (l *Log) duplicate(r *run, p *producer, h *batch.Header) (written, bool) {
 	if ok || !p.short || p.epoch != h.ProducerEpoch || p.checkSequence(h) == nil {
 		return w, ok
 	}
-	l.fillWindows()
+	p.short = !l.fillWindows()
 	if now := l.producers.all[p.id]; now != nil && now.epoch == p.epoch {
 		p.prepend(now.window[:now.n])
 	}
-	p.short = false
 	return p.duplicate(h)
 }
 

@@ -100,7 +100,7 @@ func (s *sim) answered(sl *simLog, plan []planned, out []Appended) error {
 				return fmt.Errorf("IDM-2: batch %d: %+v, want %v", i, *o, p.refusal)
 			}
 		case p.dup != nil:
-			forgotten := !p.lastDup && errors.Is(o.Err, ErrOutOfOrderSequence) && (p.dup.base < sl.m.start || len(sl.m.cleanings) > 0)
+			forgotten := !p.lastDup && errors.Is(o.Err, ErrOutOfOrderSequence) && (p.dup.base < sl.m.start || len(sl.m.cleanings) > 0 || s.faulty)
 			if !forgotten && (o.Err != nil || !o.Duplicate || o.BaseOffset != p.dup.base || o.LastOffset != p.dup.end) {
 				return fmt.Errorf("IDM-4: batch %d: %+v, want the duplicate of %+v", i, *o, *p.dup)
 			}
