@@ -34,7 +34,7 @@ type DirOptions struct {
 	Configure       func(topic string) Config // if set, asked instead of Defaults
 
 	CheckpointInterval     time.Duration // 60 s: recovery points and log starts
-	CheckpointBytes        int64         // 512 MiB appended make a checkpoint due earlier
+	CheckpointBytes        int64         // 2 GiB appended make a checkpoint due earlier
 	HighWatermarkInterval  time.Duration // 5 s
 	RetentionInterval      time.Duration // 5 min
 	ProducerExpiryInterval time.Duration // 10 min
@@ -46,7 +46,7 @@ func (o *DirOptions) setDefaults() {
 	o.RecoveryThreads = cmp.Or(o.RecoveryThreads, 4)
 	o.SyncWorkers = cmp.Or(o.SyncWorkers, 16)
 	o.CheckpointInterval = cmp.Or(o.CheckpointInterval, time.Minute)
-	o.CheckpointBytes = cmp.Or(o.CheckpointBytes, 512<<20)
+	o.CheckpointBytes = cmp.Or(o.CheckpointBytes, 2<<30)
 	o.HighWatermarkInterval = cmp.Or(o.HighWatermarkInterval, 5*time.Second)
 	o.RetentionInterval = cmp.Or(o.RetentionInterval, 5*time.Minute)
 	o.ProducerExpiryInterval = cmp.Or(o.ProducerExpiryInterval, 10*time.Minute)
@@ -144,7 +144,7 @@ func (d *Dir) open() error {
 		return err
 	}
 	d.epoch, d.clean = epoch, clean
-	if b, err := readWhole(d.disk, filepath.Join(d.path, cleanMarkerFile)); err != nil || b == nil || keepCleanMarker {
+	if b, err := readWhole(d.disk, filepath.Join(d.path, cleanMarkerFile)); err != nil || b == nil {
 		return err
 	}
 	if err := d.disk.Remove(filepath.Join(d.path, cleanMarkerFile)); err != nil {
@@ -261,10 +261,12 @@ func (d *Dir) Logs() []*Log {
 		logs = append(logs, l)
 	}
 	d.mu.Unlock()
-	slices.SortFunc(logs, func(a, b *Log) int {
-		return cmp.Or(cmp.Compare(a.partition.topic, b.partition.topic), cmp.Compare(a.partition.index, b.partition.index))
-	})
+	slices.SortFunc(logs, byName)
 	return logs
+}
+
+func byName(a, b *Log) int {
+	return cmp.Or(cmp.Compare(a.partition.topic, b.partition.topic), cmp.Compare(a.partition.index, b.partition.index))
 }
 
 // Log returns one log, or nil.

@@ -3,7 +3,9 @@ package commitlog
 import (
 	"errors"
 	"maps"
+	"math"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -43,9 +45,11 @@ func (d *Dir) Tick(now time.Time) {
 	if due(&d.ticking.expiry, now, d.options.ProducerExpiryInterval) {
 		d.expireProducers(now)
 	}
-	if due(&d.ticking.checkpoint, now, d.options.CheckpointInterval) || d.appendedMuch() {
-		d.ticking.checkpoint = now
+	if due(&d.ticking.checkpoint, now, d.options.CheckpointInterval) {
 		errs = append(errs, d.checkpoint())
+	} else if d.appendedMuch(now) {
+		d.ticking.checkpoint = now
+		errs = append(errs, d.checkpointFlushed())
 	}
 	if err := errors.Join(errs...); err != nil && d.Failed() == nil {
 		d.log.Warn("housekeeping of a log directory was not finished", "path", d.path, "error", err)
@@ -66,24 +70,33 @@ func (d *Dir) OnTick(f func(now time.Time)) {
 	d.mu.Unlock()
 }
 
-// appendedMuch keeps the part of the log that a recovery has to read short.
-func (d *Dir) appendedMuch() bool {
-	now := d.appended.Load()
-	if now-d.ticking.bytes < d.options.CheckpointBytes {
+// appendedMuch keeps the part of the log that a recovery has to read short. Checkpoints have syncs of their own, so they do
+// not follow each other closely.
+func (d *Dir) appendedMuch(now time.Time) bool {
+	total := d.appended.Load()
+	if total-d.ticking.bytes < d.options.CheckpointBytes || now.Sub(d.ticking.checkpoint) < d.options.CheckpointInterval/6 {
 		return false
 	}
-	d.ticking.bytes = now
+	d.ticking.bytes = total
 	return true
 }
 
 // flushDue is flush.ms, for topics that do not flush before the ack.
 func (d *Dir) flushDue(now time.Time) {
-	for _, l := range d.Logs() {
-		c := l.config.Load()
+	var wanted []*Log
+	d.mu.Lock()
+	for _, l := range d.logs {
+		if c := l.config.Load(); !c.FlushBeforeAck && c.FlushMs < math.MaxInt64 {
+			wanted = append(wanted, l)
+		}
+	}
+	d.mu.Unlock()
+	slices.SortFunc(wanted, byName)
+	for _, l := range wanted {
 		l.mu.Lock()
-		wanted := l.unflushed > 0 && !c.FlushBeforeAck && now.UnixMilli()-l.unflushedAt >= c.FlushMs
+		late := l.unflushed > 0 && now.UnixMilli()-l.unflushedAt >= l.config.Load().FlushMs
 		l.mu.Unlock()
-		if wanted {
+		if late {
 			l.RequestSync()
 		}
 	}
@@ -130,10 +143,15 @@ func (d *Dir) expireProducers(now time.Time) {
 }
 
 // checkpoint advances the recovery points and writes them with the log starts.
-func (d *Dir) checkpoint() error {
+func (d *Dir) checkpoint() error { return d.checkpointLogs(func(*Config) bool { return true }) }
+
+// checkpointFlushed leaves out the logs that do not flush before the ack: advancing them would flush them.
+func (d *Dir) checkpointFlushed() error { return d.checkpointLogs((*Config).flushEachAppend) }
+
+func (d *Dir) checkpointLogs(wanted func(*Config) bool) error {
 	var errs []error
 	for _, l := range d.Logs() {
-		if l.Err() == nil {
+		if l.Err() == nil && wanted(l.config.Load()) {
 			errs = append(errs, l.advanceRecoveryPoint())
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"slices"
+	"sync"
 
 	"millrace/internal/node/env"
 )
@@ -74,7 +76,9 @@ func searchEntries(b []byte, width int, atMost func(e []byte) bool) ([]byte, boo
 // searchFile does the same over n entries on file.
 func searchFile(f env.File, n, width int, atMost func(e []byte) bool) ([]byte, bool, error) {
 	low, high := 0, n
-	probe := make([]byte, width, spillBytes)
+	room := probes.Get().(*[spillBytes]byte)
+	defer probes.Put(room)
+	probe := room[:width]
 	for (high-low)*width > spillBytes {
 		mid := (low + high) / 2
 		if _, err := f.ReadAt(probe, int64(mid)*int64(width)); err != nil {
@@ -86,13 +90,15 @@ func searchFile(f env.File, n, width int, atMost func(e []byte) bool) ([]byte, b
 			high = mid
 		}
 	}
-	block := probe[:(high-low)*width]
+	block := room[:(high-low)*width]
 	if _, err := f.ReadAt(block, int64(low)*int64(width)); err != nil && err != io.EOF {
 		return nil, false, err
 	}
 	e, ok := searchEntries(block, width, atMost)
-	return e, ok, nil
+	return slices.Clone(e), ok, nil
 }
+
+var probes = sync.Pool{New: func() any { return new([spillBytes]byte) }}
 
 // checkOffsetIndex is the sanity check of a whole offset index: entries rise, and lie inside the log.
 func checkOffsetIndex(b []byte, logSize int64) error {

@@ -194,24 +194,6 @@ func (r *recovery) files() error {
 	}
 	slices.SortFunc(r.segments, func(a, b *segment) int { return int(min(max(a.base-b.base, -1), 1)) })
 	slices.Sort(r.snapshots)
-	return r.dropEmpty()
-}
-
-// dropEmpty removes empty segments between others: a roll that failed half way has left them, and the log went on in the
-// segment before.
-func (r *recovery) dropEmpty() error {
-	kept := r.segments[:0]
-	for i, s := range r.segments {
-		if i == 0 || i == len(r.segments)-1 || s.size > 0 {
-			kept = append(kept, s)
-			continue
-		}
-		r.changed = true
-		if err := r.removeFiles(s); err != nil {
-			return err
-		}
-	}
-	r.segments = kept
 	return nil
 }
 
@@ -266,7 +248,7 @@ func (r *recovery) findEnd() error {
 	first := max(r.floor(r.point), 0)
 	for i := first; i < len(r.segments); i++ {
 		s := r.segments[i]
-		if i > first && s.base != r.end.Load() && (s.base > r.point || s.size == 0 && s.base < r.end.Load()) {
+		if i > first && s.base != r.end.Load() && s.base > r.point {
 			// The end of the segment before was not synced, and is gone without a trace.
 			before := r.segments[i-1]
 			r.dir.log.Info("dropping segments after a gap", "log", r.partition.String(), "offset", r.end.Load(), "segment", s.base)

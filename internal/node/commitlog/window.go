@@ -24,9 +24,9 @@ func (p *producer) prepend(older []written) {
 }
 
 // fillWindows rebuilds the windows of all producers that a snapshot left short, from the headers in the log. It runs when
-// the first retry asks for it, so that a start does not read the log. The appender calls it. If a stretch cannot be read,
-// the next retry tries again.
-func (l *Log) fillWindows() (complete bool) {
+// the first retry asks for it, so that a start does not read the log. The appender calls it; an unreadable stretch
+// leaves windows as they are.
+func (l *Log) fillWindows() {
 	l.mu.Lock()
 	segments := slices.Clone(l.segments)
 	below := l.windowsFrom
@@ -41,9 +41,7 @@ func (l *Log) fillWindows() (complete bool) {
 	for i := len(segments) - 1; i >= 0 && budget > 0; i-- {
 		if segments[i].base < below {
 			budget -= segments[i].size
-			if !l.collectWindows(segments[i], below, older) {
-				return false
-			}
+			l.collectWindows(segments[i], below, older)
 		}
 	}
 	l.mu.Lock()
@@ -53,11 +51,10 @@ func (l *Log) fillWindows() (complete bool) {
 		p.short = false
 	}
 	l.mu.Unlock()
-	return true
 }
 
 // collectWindows puts the batches of one segment before those that were found in later ones.
-func (l *Log) collectWindows(s *segment, below int64, older map[int64][]written) bool {
+func (l *Log) collectWindows(s *segment, below int64, older map[int64][]written) {
 	here := make(map[int64][]written)
 	err := l.walk(s, 0, s.size, func(h *batch.Header, _ int64) error {
 		p := l.producers.all[h.ProducerID]
@@ -70,11 +67,9 @@ func (l *Log) collectWindows(s *segment, below int64, older map[int64][]written)
 	})
 	if err != nil {
 		l.dir.log.Warn("producer windows could not be completed", "log", l.partition.String(), "error", err)
-		return false
 	}
 	for id, found := range here {
 		all := append(found, older[id]...)
 		older[id] = all[max(0, len(all)-windowSize):]
 	}
-	return true
 }

@@ -1,5 +1,0 @@
-//go:build !bug_b18
-
-package commitlog
-
-const keepCleanMarker = false

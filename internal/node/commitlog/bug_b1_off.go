@@ -1,5 +1,0 @@
-//go:build !bug_b1
-
-package commitlog
-
-const reportBeforeSync = false
