@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -382,7 +383,7 @@ func (s *stage) until(cond func() bool) {
 		if time.Now().After(end) {
 			s.t.Fatal("it does not happen")
 		}
-		time.Sleep(time.Millisecond) // polling, not timing: the condition decides
+		runtime.Gosched()
 	}
 }
 
@@ -465,7 +466,7 @@ func TestBudgetHoldsReadersBack(t *testing.T) {
 	got := make(chan int64)
 	go func() { n, _ := b.take(500, nil); got <- n }() // more than there ever is: gets all
 	for !b.waiting() {
-		time.Sleep(time.Millisecond) // polling: the goroutine above is on its way
+		runtime.Gosched()
 	}
 	stop := make(chan struct{})
 	close(stop)

@@ -1,8 +1,6 @@
 package broker
 
 import (
-	"time"
-
 	"millrace/internal/kafka/wire"
 	"millrace/internal/metrics"
 )
@@ -32,7 +30,7 @@ func (c *counts) answered(r *Request, size int) {
 	if m == nil {
 		return
 	}
-	m.Answered(r.size, size, time.Since(r.start))
+	m.Answered(r.size, size, r.b.clock.Now().Sub(r.start))
 	if code := wire.ErrorCode(r.failed.Load()); code != wire.None {
 		m.Failed(int16(code), code.String())
 	}

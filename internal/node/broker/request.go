@@ -41,7 +41,7 @@ var requests = sync.Pool{New: func() any { return new(Request) }}
 
 func newRequest(c *conn, api *API, h wire.Header, f frame) *Request {
 	r := requests.Get().(*Request)
-	*r = Request{Header: h, api: api, conn: c, b: c.b, frame: f, size: len(f.bytes), start: time.Now()}
+	*r = Request{Header: h, api: api, conn: c, b: c.b, frame: f, size: len(f.bytes), start: c.b.clock.Now()}
 	r.parts = r.onePart[:0]
 	return r
 }

@@ -180,6 +180,7 @@ type testPartition struct {
 	l     *commitlog.Log
 	epoch int32
 	hw    atomic.Int64
+	stuck atomic.Bool // the disk hangs: nothing is ever flushed
 
 	mu       sync.Mutex
 	pending  []pendingProduce
@@ -193,6 +194,9 @@ type pendingProduce struct {
 }
 
 func (p *testPartition) flushed(end int64) {
+	if p.stuck.Load() {
+		return
+	}
 	p.hw.Store(end)
 	p.l.SetHighWatermark(end)
 	p.mu.Lock()
