@@ -73,6 +73,11 @@ func handleProduce(r *Request) error {
 		return err
 	}
 	c.r = r
+	if c.timer == nil {
+		// Made before it is needed: a timer that fires while it is being stored could not be stopped.
+		c.timer = r.b.clock.AfterFunc(time.Hour, c.answer)
+		c.timer.Stop()
+	}
 	c.start()
 	return nil
 }
@@ -325,10 +330,6 @@ func (c *produceCall) answer() {
 // expireAfter answers REQUEST_TIMED_OUT for what is not done by then; the records may still be appended.
 func (c *produceCall) expireAfter(d time.Duration) {
 	c.armed = true
-	if c.timer == nil {
-		c.timer = c.r.b.clock.AfterFunc(d, c.answer)
-		return
-	}
 	c.timer.Reset(d)
 }
 

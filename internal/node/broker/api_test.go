@@ -27,10 +27,17 @@ type node struct {
 
 func newNode(t *testing.T, lines ...string) *node {
 	t.Helper()
+	return newNodeWith(t, Options{}, lines...)
+}
+
+func newNodeWith(t *testing.T, o Options, lines ...string) *node {
+	t.Helper()
 	lines = append([]string{"node.id=1", "auto.create.topics.enable=true", "group.initial.rebalance.delay.ms=0",
 		"offsets.topic.num.partitions=4", "log.dirs=" + t.TempDir()}, lines...)
 	e, s := env.Real(), settings(t, lines...)
-	b := New(Options{Env: e, Settings: s, Listeners: []Listener{{Name: "PLAINTEXT", Address: "127.0.0.1:0"}}, Limits: Limits{PoisonPooledBuffers: true, Memory: 1 << 30}})
+	o.Env, o.Settings, o.Listeners = e, s, []Listener{{Name: "PLAINTEXT", Address: "127.0.0.1:0"}}
+	o.Limits.PoisonPooledBuffers, o.Limits.Memory = true, 1<<30
+	b := New(o)
 	if err := b.Listen(); err != nil {
 		t.Fatal(err)
 	}

@@ -30,16 +30,22 @@ func (d *denier) Authorize(_ auth.Principal, _ string, op auth.Operation, _ auth
 	return !d.armed
 }
 
+func (d *denier) arm(armed bool) {
+	d.mu.Lock()
+	d.armed = armed
+	d.mu.Unlock()
+}
+
 // TestEveryAPIAsksTheAuthorizer: with everything denied, no answer carries a byte of what is there.
 func TestEveryAPIAsksTheAuthorizer(t *testing.T) {
-	n := newNode(t)
+	d := &denier{}
+	n := newNodeWith(t, Options{Authorizer: d})
 	n.create("secret", 1)
 	n.produce("secret", 0, "payload")
 	find := kmsg.NewPtrFindCoordinatorRequest()
 	find.CoordinatorKeys = []string{"hidden"}
 	call[*kmsg.FindCoordinatorResponse](n, find, 4)
-	d := &denier{armed: true}
-	n.authorizer = d
+	d.arm(true)
 	topic := "secret"
 	requests := map[wire.Key]kmsg.Request{
 		wire.Produce: produceRequest(topic, 0, -1, records(t, batch.Options{}, "x")),
@@ -98,7 +104,7 @@ func TestEveryAPIAsksTheAuthorizer(t *testing.T) {
 			t.Errorf("%v tells what is in the topic", a.Key)
 		}
 	}
-	n.authorizer = auth.AllowAll{}
+	d.arm(false)
 	if got := call[*kmsg.MetadataResponse](n, metadataOf(), 0); len(got.Topics) != 2 {
 		t.Errorf("somebody changed the topics: %+v", got.Topics)
 	}
