@@ -8,6 +8,9 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
 	"millrace/internal/checker"
 )
 
@@ -19,6 +22,9 @@ func (c *crash) failSync(h *checker.Writer) error {
 		if _, err := command("sh", "-c", "apt-get update -qq && apt-get install -y -qq strace"); err != nil {
 			return err
 		}
+	}
+	if err := c.createProbe(); err != nil {
+		return err
 	}
 	strace := exec.Command("strace", "-f", "-qq", "-o", "/dev/null", "-p", strconv.Itoa(c.broker.PID()), "-e", "trace=fsync,fdatasync",
 		"-e", "inject=fsync,fdatasync:error=EIO")
@@ -33,7 +39,7 @@ func (c *crash) failSync(h *checker.Writer) error {
 	case <-c.broker.Exited():
 		h.Note("the broker ended itself", nil)
 	default:
-		if code, err := rawProduce(c.broker, fmt.Sprintf("%s-%d-0", c.name, c.seed)); err == nil && code == 0 {
+		if code, err := rawProduce(c.broker, probe); err == nil && code == 0 {
 			return errors.New("a produce was acknowledged after a failed fsync (DUR-5)")
 		}
 	}
@@ -42,4 +48,17 @@ func (c *crash) failSync(h *checker.Writer) error {
 		return fmt.Errorf("start again: %w", err)
 	}
 	return nil
+}
+
+// probe is a topic apart from the load's: what is asked there is not in the history.
+const probe = "probe"
+
+func (c *crash) createProbe() error {
+	client, err := kgo.NewClient(kgo.SeedBrokers(c.broker.Addr()))
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	_, err = kadm.NewClient(client).CreateTopics(c.ctx, 1, -1, nil, probe)
+	return err
 }
