@@ -13,6 +13,8 @@ import (
 // pacedSend sends n records at a rate and returns how long each took from the moment it was due: a client that falls behind
 // is not allowed to hide it.
 func pacedSend(ctx context.Context, client *kgo.Client, rate, n int, value func(due time.Time) []byte) ([]time.Duration, error) {
+	ctx, cancel := context.WithTimeout(ctx, measureLimit)
+	defer cancel()
 	var mu sync.Mutex
 	var failed error
 	delays := make([]time.Duration, 0, n)

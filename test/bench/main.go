@@ -64,6 +64,9 @@ func main() {
 			os.Exit(1)
 		}
 	}
+	if len(b.failed) > 0 {
+		os.Exit(1)
+	}
 }
 
 func chosen(rows string) []string {
@@ -107,6 +110,7 @@ type bench struct {
 	ours, kafka *column
 	pipe        *pipe
 	results     []result
+	failed      []string // rows that could not be measured, and why
 }
 
 // rows that are measured together share a measurement: the first three are the same runs in other ratios.
@@ -142,13 +146,32 @@ func (b *bench) run(dir string, rows []string) error {
 			continue
 		}
 		if err := step.run(); err != nil {
-			return fmt.Errorf("rows %s: %w", step.rows, err)
+			b.failed = append(b.failed, fmt.Sprintf("rows %s: %v", step.rows, err))
+			b.progress("FAILED %s", b.failed[len(b.failed)-1])
+			if err := b.revive(); err != nil {
+				return err
+			}
 		}
 		if b.ctx.Err() != nil {
 			return b.ctx.Err()
 		}
 	}
 	b.keep(rows)
+	return nil
+}
+
+// revive starts a broker again that has ended, so that one row's failure does not take the others with it.
+func (b *bench) revive() error {
+	for _, c := range []*column{b.ours, b.kafka} {
+		select {
+		case <-c.broker.Exited():
+			b.progress("%s has ended: %s", c.name, c.broker.Tail(20))
+			if err := c.start(); err != nil {
+				return err
+			}
+		default:
+		}
+	}
 	return nil
 }
 

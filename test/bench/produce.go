@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -11,6 +12,9 @@ import (
 )
 
 const recordSize = 1024
+
+// measureLimit ends a measurement that does not come to its end by itself.
+const measureLimit = 2 * time.Minute
 
 // values are records that differ and do not compress; texts are such as applications send.
 var values, texts = makeValues(), makeTexts()
@@ -56,7 +60,9 @@ func (c *column) produceAll(l load) (sample, error) {
 		return nil, err
 	}
 	defer client.Close()
-	if err := client.Ping(c.ctx); err != nil {
+	ctx, cancel := context.WithTimeout(c.ctx, measureLimit)
+	defer cancel()
+	if err := client.Ping(ctx); err != nil {
 		return nil, err
 	}
 	var failed atomic.Pointer[error]
@@ -77,14 +83,14 @@ func (c *column) produceAll(l load) (sample, error) {
 		r := &records[0]
 		records = records[1:]
 		r.Value = l.values[i%len(l.values)]
-		client.Produce(c.ctx, r, promise)
+		client.Produce(ctx, r, promise)
 		sent += int64(len(r.Value))
 	}
 	var s sample
 	if l.limit > 0 { // what is still buffered would take as long again; it leaves, but does not count
 		s = m.throughput(acked.Load())
 	}
-	if err := client.Flush(c.ctx); err != nil {
+	if err := client.Flush(ctx); err != nil {
 		return nil, err
 	}
 	if l.limit == 0 {

@@ -87,6 +87,7 @@ func (c *column) callAll(callers []*caller, seconds int) (sample, error) {
 	for i, caller := range callers {
 		wait.Go(func() {
 			buf := make([]byte, 4096)
+			caller.conn.SetDeadline(end.Add(30 * time.Second))
 			for last := time.Now(); last.Before(end); {
 				if errs[i] = caller.call(buf); errs[i] != nil {
 					return

@@ -135,6 +135,9 @@ at least 95 % busy, MB/s says nothing about the broker, and the row is judged by
 		}
 		fmt.Fprintf(&s, "| %s | %s | %s | %s | %s | %s | %s %s | %s |\n", v.row, v.what, v.metric, short(v.a), other, ratio, sense(v.bar), limit(v.bar), v.outcome)
 	}
+	for _, f := range b.failed {
+		fmt.Fprintf(&s, "\nNot measured: %s\n", f)
+	}
 	s.WriteString("\n## All figures\n\n")
 	b.figures(&s)
 	return s.String()
