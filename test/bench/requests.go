@@ -31,6 +31,7 @@ func newCaller(addr string, req kmsg.Request, version int16, name string) (*call
 	}
 	c := &caller{conn: conn.Conn, frame: conn.Frame(req, version)}
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		conn.SetDeadline(deadline.Add(10 * time.Second))
 		code, err := c.first(conn, name)
 		if err == nil && code == 0 {
 			return c, nil
