@@ -146,6 +146,10 @@ func (l *Log) appendRun(now time.Time, leaderEpoch int32, c *Config, in []Append
 			out[n].Err = fmt.Errorf("%w: %d bytes, segment.bytes is %d", ErrBatchTooLarge, len(a.Batch), c.SegmentBytes)
 			continue
 		}
+		stamped := c.LogAppendTime && a.Origin == Client
+		if stamped { // before anything looks at the time: rolls, the producer's state
+			h.MaxTimestamp = now.UnixMilli()
+		}
 		room, err := l.makeRoom(now, c, &h)
 		if err != nil {
 			return 0, err
@@ -160,10 +164,9 @@ func (l *Log) appendRun(now time.Time, leaderEpoch int32, c *Config, in []Append
 			batch.SetBaseOffset(a.Batch, h.BaseOffset)
 			batch.SetLeaderEpoch(a.Batch, h.LeaderEpoch)
 		}
-		if c.LogAppendTime && a.Origin == Client {
-			ms := now.UnixMilli()
-			batch.SetLogAppendTime(a.Batch, ms)
-			h.MaxTimestamp, out[n].AppendTime = ms, ms
+		if stamped {
+			batch.SetLogAppendTime(a.Batch, h.MaxTimestamp)
+			out[n].AppendTime = h.MaxTimestamp
 		}
 		out[n].BaseOffset, out[n].LastOffset = h.BaseOffset, h.LastOffset()
 		r.headers, r.pieces = append(r.headers, h), append(r.pieces, a.Batch)
@@ -229,11 +232,10 @@ func (l *Log) duplicate(r *run, p *producer, h *batch.Header) (written, bool) {
 	if ok || !p.short || p.epoch != h.ProducerEpoch || p.checkSequence(h) == nil {
 		return w, ok
 	}
-	l.fillWindows()
+	p.short = !l.fillWindows()
 	if now := l.producers.all[p.id]; now != nil && now.epoch == p.epoch {
 		p.prepend(now.window[:now.n])
 	}
-	p.short = false
 	return p.duplicate(h)
 }
 

@@ -94,8 +94,7 @@ func (d *Dir) cleanable(now time.Time) []cleanWork {
 // cleanWork finds the cleanable part of a log, and whether it is large or old enough.
 func (l *Log) cleanWork(cleaned, now int64) (cleanWork, bool) {
 	c := l.config.Load()
-	hw := l.HighWatermark()
-	stable := min(l.LastStable(hw), hw, l.FlushedEnd())
+	stable := l.LastStable(min(l.HighWatermark(), l.FlushedEnd())) // an unflushed marker decides nothing yet
 	segments := l.inactive()
 	start, end := l.StartOffset(), l.EndOffset()
 	if cleaned < start || cleaned > end {

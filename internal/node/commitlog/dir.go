@@ -144,7 +144,7 @@ func (d *Dir) open() error {
 		return err
 	}
 	d.epoch, d.clean = epoch, clean
-	if b, err := readWhole(d.disk, filepath.Join(d.path, cleanMarkerFile)); err != nil || b == nil {
+	if b, err := readWhole(d.disk, filepath.Join(d.path, cleanMarkerFile)); err != nil || b == nil || keepCleanMarker {
 		return err
 	}
 	if err := d.disk.Remove(filepath.Join(d.path, cleanMarkerFile)); err != nil {

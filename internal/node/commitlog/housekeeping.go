@@ -183,15 +183,17 @@ func (l *Log) advanceRecoveryPoint() error {
 	if err == nil && epochsDirty {
 		err = l.writeEpochs()
 	}
-	l.mu.Lock()
 	var changed []*segment
-	for _, s := range l.segments {
-		if s.indexesDirty {
-			s.indexesDirty = false
-			changed = append(changed, s)
+	if err == nil {
+		l.mu.Lock()
+		for _, s := range l.segments {
+			if s.indexesDirty {
+				s.indexesDirty = false
+				changed = append(changed, s)
+			}
 		}
+		l.mu.Unlock()
 	}
-	l.mu.Unlock()
 	l.appender.Unlock()
 	if err != nil {
 		return l.dir.broken("checkpoint of "+l.partition.String(), err)

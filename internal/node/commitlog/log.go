@@ -89,7 +89,7 @@ func (l *Log) HighWatermark() int64 { return l.highWatermark.Load() }
 func (l *Log) SetHighWatermark(hw int64) {
 	l.highWatermark.Store(hw)
 	l.mu.Lock()
-	l.producers.settle(hw)
+	l.producers.settle(min(hw, l.flushed.Load())) // the cleaner trusts no marker that a power cut can take
 	l.mu.Unlock()
 }
 

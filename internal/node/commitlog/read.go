@@ -122,6 +122,9 @@ func (l *Log) readSegment(s *segment, size, nextBase, from, below int64, maxByte
 		return Slice{}, l.readError(s, from, err)
 	}
 	slice, err := l.slice(s, f, size, nextBase, from, below, int64(maxBytes), minOne)
+	if errors.Is(err, ErrDeleted) { // an index of it
+		err = l.readError(s, from, err)
+	}
 	if err != nil || slice.size == 0 {
 		l.dir.handles.release(&s.data)
 		return Slice{position: slice.position}, err

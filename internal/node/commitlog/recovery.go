@@ -194,6 +194,24 @@ func (r *recovery) files() error {
 	}
 	slices.SortFunc(r.segments, func(a, b *segment) int { return int(min(max(a.base-b.base, -1), 1)) })
 	slices.Sort(r.snapshots)
+	return r.dropEmpty()
+}
+
+// dropEmpty removes empty segments between others: a roll that failed half way has left them, and the log went on in the
+// segment before.
+func (r *recovery) dropEmpty() error {
+	kept := r.segments[:0]
+	for i, s := range r.segments {
+		if i == 0 || i == len(r.segments)-1 || s.size > 0 {
+			kept = append(kept, s)
+			continue
+		}
+		r.changed = true
+		if err := r.removeFiles(s); err != nil {
+			return err
+		}
+	}
+	r.segments = kept
 	return nil
 }
 
@@ -248,7 +266,7 @@ func (r *recovery) findEnd() error {
 	first := max(r.floor(r.point), 0)
 	for i := first; i < len(r.segments); i++ {
 		s := r.segments[i]
-		if i > first && s.base != r.end.Load() && s.base > r.point {
+		if i > first && s.base != r.end.Load() && (s.base > r.point || s.size == 0 && s.base < r.end.Load()) {
 			// The end of the segment before was not synced, and is gone without a trace.
 			before := r.segments[i-1]
 			r.dir.log.Info("dropping segments after a gap", "log", r.partition.String(), "offset", r.end.Load(), "segment", s.base)
@@ -629,7 +647,7 @@ func (r *recovery) finish() error {
 		return nil
 	}
 	if end == r.point && !r.changed {
-		return nil
+		return r.syncActive()
 	}
 	for i := max(r.floor(r.point), 0); i < len(r.segments); i++ {
 		if err := r.settle(r.segments[i]); err != nil {
@@ -637,6 +655,21 @@ func (r *recovery) finish() error {
 		}
 	}
 	return r.dir.disk.SyncDir(r.Path())
+}
+
+// syncActive makes the size of the active segment durable. A truncation that a kill interrupted may have cut it without a
+// sync, and what it cut off must not come back after this start has answered with the shorter log.
+func (r *recovery) syncActive() error {
+	if len(r.segments) == 0 {
+		return nil
+	}
+	s := r.active()
+	f, err := r.dir.handles.acquire(&s.data, false)
+	if err != nil {
+		return err
+	}
+	defer r.dir.handles.release(&s.data)
+	return f.Sync()
 }
 
 // settle syncs a segment that reaches above the recovery point: what a kill has left in the page cache is good, but

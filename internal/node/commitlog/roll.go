@@ -1,6 +1,7 @@
 package commitlog
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -39,6 +40,10 @@ func (l *Log) roll(now time.Time, c *Config) error {
 		l.dir.handles.release(&s.data)
 	}
 	if err != nil {
+		// The log goes on in the old segment, so that an empty one must not stand behind it.
+		if gone := l.removeFiles(s); gone != nil {
+			return l.dir.fail(errors.Join(err, gone))
+		}
 		return l.dir.broken("start a segment of "+l.partition.String(), err)
 	}
 	l.mu.Lock()

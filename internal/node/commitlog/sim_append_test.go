@@ -21,10 +21,10 @@ type planned struct {
 func (s *sim) append(sl *simLog) error {
 	m := sl.m
 	states := m.producers()
-	epoch := max(m.latestEpoch(), 0)
 	if m.latestEpoch() < 0 {
-		m.assign(0)
+		m.assign(m.epoch)
 	}
+	epoch := m.latestEpoch()
 	next := m.end
 	var plan []planned
 	for range 1 + s.rng.IntN(4) {
@@ -100,7 +100,7 @@ func (s *sim) answered(sl *simLog, plan []planned, out []Appended) error {
 				return fmt.Errorf("IDM-2: batch %d: %+v, want %v", i, *o, p.refusal)
 			}
 		case p.dup != nil:
-			forgotten := !p.lastDup && errors.Is(o.Err, ErrOutOfOrderSequence) && (p.dup.base < sl.m.start || len(sl.m.cleanings) > 0)
+			forgotten := !p.lastDup && errors.Is(o.Err, ErrOutOfOrderSequence) && (p.dup.base < sl.m.start || len(sl.m.cleanings) > 0 || s.faulty)
 			if !forgotten && (o.Err != nil || !o.Duplicate || o.BaseOffset != p.dup.base || o.LastOffset != p.dup.end) {
 				return fmt.Errorf("IDM-4: batch %d: %+v, want the duplicate of %+v", i, *o, *p.dup)
 			}
@@ -130,7 +130,12 @@ func (s *sim) plan(sl *simLog, states map[int64]*modelProducer, next int64, epoc
 
 func (s *sim) records(sl *simLog) []batch.Record {
 	recs := make([]batch.Record, 1+s.rng.IntN(4))
-	limit := int(min(sl.config.SegmentBytes/8, int64(s.pick(10, 30, 30, 300, 3000))))
+	limit := s.pick(10, 30, 30, 300, 3000)
+	if s.valueLimit > 0 {
+		limit = min(limit, s.valueLimit)
+	} else {
+		limit = int(min(sl.config.SegmentBytes/8, int64(limit)))
+	}
 	for i := range recs {
 		r := &recs[i]
 		r.OffsetDelta, r.TimestampDelta = int32(i), int64(s.rng.IntN(20))

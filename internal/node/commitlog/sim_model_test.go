@@ -40,7 +40,7 @@ type modelLog struct {
 	highest int64 // the high watermark
 	visible int64 // the highest there ever was: nobody truncates below it
 	epochs  []epochStart
-	maybe   []epochStart // the epochs if an interrupted assignment took place
+	epoch   int32 // the newest that was forgotten
 
 	cleanings []cleaning // compaction passes that may have had an effect
 }
@@ -74,6 +74,11 @@ func (m *modelLog) cut(to int64) {
 
 func (m *modelLog) assign(epoch int32) {
 	m.epochs = epochs(m.epochs).assign(epoch, m.end)
+}
+
+// forgetEpochs: a log without a record has no epochs, but its leaders do not go back.
+func (m *modelLog) forgetEpochs() {
+	m.epoch, m.epochs = max(m.epoch, m.latestEpoch()), nil
 }
 
 func (m *modelLog) latestEpoch() int32 { return epochs(m.epochs).latest() }

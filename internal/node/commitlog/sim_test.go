@@ -1,6 +1,7 @@
 package commitlog
 
 import (
+	"bytes"
 	"errors"
 	"flag"
 	"fmt"
@@ -86,10 +87,15 @@ type sim struct {
 	dir         *Dir
 	options     DirOptions
 	logs        []*simLog
+	mix         []int // weights of the actions
+	held        []heldSlice
 	brokerEpoch int64
 	clean       cleanStop
 	faulty      bool // a rule may strike
-	step        int
+	// The next two make a history independent of settings and losses.
+	knowsWatermark bool // the host tells the high watermark again after a start
+	valueLimit     int  // of the size of values; 0: what the segments hold
+	step           int
 }
 
 // cleanStop is what the clean marker must say at the next start.
@@ -107,6 +113,8 @@ type simLog struct {
 	config Config
 	l      *Log // nil: not created, or lost before it was ever durable
 	m      *modelLog
+
+	deleting bool // the crash came during a deletion
 }
 
 // errCrash says that the disk died under an operation; errOffline that the directory refuses to go on.
@@ -130,6 +138,7 @@ func runSeed(seed uint64, out io.Writer) (hash uint64, err error) {
 			return 0, fmt.Errorf("step %d: %w", s.step, err)
 		}
 	}
+	s.mend()
 	if err := s.reopen(); err != nil {
 		return 0, fmt.Errorf("last reopen: %w", err)
 	}
@@ -150,18 +159,31 @@ func (s *sim) chance(percent int) bool       { return s.rng.IntN(100) < percent 
 func (s *sim) between(low, high int64) int64 { return low + s.rng.Int64N(high-low+1) }
 
 func (s *sim) configure(seed uint64) {
-	s.options = DirOptions{
-		Path: "/data", ClusterID: "cluster", NodeID: 1, Log: slog.New(slog.DiscardHandler),
-		MaxOpenFiles: s.pick(1, 2, 8, 1000), RecoveryThreads: 1, SyncWorkers: Stepped, Reserve: 1,
-		CheckpointInterval: s.seconds(1, 10, 100), CheckpointBytes: int64(s.pick(1000, 10_000, 1<<30)), HighWatermarkInterval: s.seconds(1, 5),
-		RetentionInterval: s.seconds(1, 10), ProducerExpiryInterval: s.seconds(1, 10), CleanerBackoff: s.seconds(1, 1, 15),
-	}
+	s.drawMix()
+	s.directory()
 	for i := range 1 + s.rng.IntN(2) {
 		s.logs = append(s.logs, &simLog{topic: fmt.Sprintf("t%d", i), id: wire.NewUUID(seed+1, uint64(i)+1), m: newModelLog(), config: s.config()})
 	}
 	if s.chance(15) {
 		s.disk.SetCapacity(int64(s.pick(60, 100, 200, 400)) << 10)
 		s.faulty = true
+	}
+}
+
+// slog lets the log's own words stand in the printed history.
+func (s *sim) slog() *slog.Logger {
+	if s.out == io.Discard {
+		return slog.New(slog.DiscardHandler)
+	}
+	return slog.New(slog.NewTextHandler(s.out, nil))
+}
+
+func (s *sim) directory() {
+	s.options = DirOptions{
+		Path: "/data", ClusterID: "cluster", NodeID: 1, Log: s.slog(),
+		MaxOpenFiles: s.pick(1, 2, 8, 1000), RecoveryThreads: 1, SyncWorkers: Stepped, Reserve: 1,
+		CheckpointInterval: s.seconds(1, 10, 100), CheckpointBytes: int64(s.pick(1000, 10_000, 1<<30)), HighWatermarkInterval: s.seconds(1, 5),
+		RetentionInterval: s.seconds(1, 10), ProducerExpiryInterval: s.seconds(1, 10), CleanerBackoff: s.seconds(1, 1, 15),
 	}
 }
 
@@ -204,7 +226,7 @@ func (s *sim) open(killed bool) error {
 		return s.explain("open", err)
 	}
 	s.dir = d
-	if s.clean != perhaps && d.Clean() != (s.clean == stopped) || d.Clean() && d.BrokerEpoch() != s.brokerEpoch {
+	if s.clean != perhaps && !keepCleanMarker && d.Clean() != (s.clean == stopped) || d.Clean() && !keepCleanMarker && d.BrokerEpoch() != s.brokerEpoch {
 		return fmt.Errorf("DUR-1: clean stop %v, broker epoch %d; the directory says %v, %d", s.clean == stopped, s.brokerEpoch, d.Clean(), d.BrokerEpoch())
 	}
 	s.clean = unclean
@@ -223,6 +245,11 @@ func (s *sim) open(killed bool) error {
 func (s *sim) recovered(sl *simLog, killed bool) error {
 	known := sl.l != nil
 	sl.l = s.dir.Log(sl.topic, 0)
+	if sl.l == nil && sl.deleting {
+		sl.forget(s)
+		return nil
+	}
+	sl.deleting = false
 	if sl.l == nil {
 		if known && (sl.m.flushed > 0 || sl.m.start > 0 || killed && sl.m.end > 0) {
 			return fmt.Errorf("DUR-1: the log is gone, flushed %d", sl.m.flushed)
@@ -245,11 +272,11 @@ func (s *sim) recovered(sl *simLog, killed bool) error {
 	if n := len(before); n > len(sl.m.epochs) && before[n-1].start == sl.m.end && before[n-1].epoch == sl.l.LatestEpoch() {
 		sl.m.epochs = append(sl.m.epochs, before[n-1])
 	}
-	if sl.m.start == sl.m.end && sl.l.LatestEpoch() < 0 { // nothing is left that an epoch could start with
-		sl.m.epochs = nil
-	}
 	if hw := sl.l.HighWatermark(); hw > sl.m.end {
 		return fmt.Errorf("high watermark %d after recovery, end %d", hw, sl.m.end)
+	}
+	if s.knowsWatermark {
+		sl.l.SetHighWatermark(sl.m.highest)
 	}
 	sl.m.highest = sl.l.HighWatermark()
 	return s.verify(sl)
@@ -258,6 +285,12 @@ func (s *sim) recovered(sl *simLog, killed bool) error {
 func (s *sim) verify(sl *simLog) error {
 	if sl.l.StartOffset() != sl.m.start || sl.l.EndOffset() != sl.m.end {
 		return fmt.Errorf("the log is %d..%d, want %d..%d", sl.l.StartOffset(), sl.l.EndOffset(), sl.m.start, sl.m.end)
+	}
+	if sl.m.start == sl.m.end && sl.l.LatestEpoch() < 0 { // nothing is left that an epoch could start with
+		sl.m.forgetEpochs()
+	}
+	if sl.m.start == sl.m.end && sl.m.epochs == nil && sl.l.LatestEpoch() == sl.m.epoch { // or the file still knew it
+		sl.m.assign(sl.m.epoch)
 	}
 	err := sl.m.compare(sl.l)
 	if err == nil {
@@ -318,6 +351,9 @@ func (s *sim) operation() error {
 		s.addRule()
 	}
 	err := s.act()
+	if s.faulty && (errors.Is(err, syscall.EIO) || errors.Is(err, syscall.ENOSPC)) {
+		err = errCrash
+	}
 	if errors.Is(err, errCrash) || err == nil && (s.disk.Down() || s.dir.Failed() != nil) {
 		return s.crash()
 	}
@@ -325,7 +361,7 @@ func (s *sim) operation() error {
 }
 
 func (s *sim) addRule() {
-	ops := []simenv.Op{simenv.OpWrite, simenv.OpSync, simenv.OpSync, simenv.OpRename, simenv.OpCreate, simenv.OpRemove, simenv.OpTruncate, simenv.OpSyncDir}
+	ops := []simenv.Op{simenv.OpRead, simenv.OpOpen, simenv.OpWrite, simenv.OpSync, simenv.OpSync, simenv.OpRename, simenv.OpCreate, simenv.OpRemove, simenv.OpTruncate, simenv.OpSyncDir}
 	r := simenv.Rule{
 		Op: ops[s.rng.IntN(len(ops))], Path: []string{"", "*.log", "*.index", "*.snapshot", "*checkpoint*", "*.txnindex"}[s.rng.IntN(6)],
 		Nth: 1 + s.rng.IntN(4), Err: []error{syscall.EIO, syscall.ENOSPC}[s.rng.IntN(2)],
@@ -335,9 +371,17 @@ func (s *sim) addRule() {
 	s.faulty = true
 }
 
+// mend takes all faults away.
+func (s *sim) mend() {
+	s.disk.ClearFaults()
+	s.disk.SetCapacity(1 << 40)
+	s.faulty = false
+}
+
 // crash ends the process or the machine, and starts the node again; that may crash too.
 func (s *sim) crash() error {
 	onlyKills := true
+	s.held = nil // with their process
 	for {
 		killed := s.rng.IntN(2) == 0
 		keep := []float64{0, 0.5, 1}[s.rng.IntN(3)]
@@ -349,9 +393,7 @@ func (s *sim) crash() error {
 			s.logf("power cut, %v kept", keep)
 			s.disk.PowerCut(keep)
 		}
-		s.disk.ClearFaults()
-		s.disk.SetCapacity(1 << 40)
-		s.faulty = false
+		s.mend()
 		if s.chance(15) {
 			s.disk.CrashAt(s.disk.Ops() + 1 + uint64(s.rng.IntN(40)))
 		}
@@ -371,6 +413,9 @@ func (s *sim) crash() error {
 
 // reopen is a clean stop and start, sometimes with a power cut in between, which must change nothing.
 func (s *sim) reopen() error {
+	if err := s.release(true); err != nil {
+		return err
+	}
 	s.brokerEpoch++
 	s.logf("close, broker epoch %d", s.brokerEpoch)
 	err := s.dir.Close(s.brokerEpoch)
@@ -401,40 +446,121 @@ func (s *sim) reopen() error {
 	return err
 }
 
+// action is one kind of operation and how often it comes; each seed draws its own mix around these weights.
+type action struct {
+	weight int
+	do     func(s *sim, sl *simLog) error
+}
+
+var actions = []action{
+	{100, (*sim).append},
+	{30, func(s *sim, _ *simLog) error { return s.sync() }},
+	{12, (*sim).watermark},
+	{10, (*sim).read},
+	{6, (*sim).hold},
+	{12, func(s *sim, _ *simLog) error { return s.tick() }},
+	{5, (*sim).deleteRecords},
+	{4, (*sim).truncate},
+	{5, (*sim).assignEpoch},
+	{5, (*sim).timestamps},
+	{5, (*sim).verify},
+	{1, (*sim).deleteLog},
+	{4, func(s *sim, _ *simLog) error { return s.reopen() }},
+	{7, func(s *sim, _ *simLog) error { return s.crash() }},
+}
+
+// drawMix makes some kinds frequent and others rare in this seed: rare combinations need a bias.
+func (s *sim) drawMix() {
+	for _, a := range actions {
+		s.mix = append(s.mix, 1+a.weight*s.pick(0, 1, 2, 2, 4, 16)/2)
+	}
+}
+
 func (s *sim) act() error {
 	sl := s.logs[s.rng.IntN(len(s.logs))]
 	if sl.l == nil {
 		return s.create(sl)
 	}
-	switch n := s.rng.IntN(100); {
-	case n < 50:
-		return s.append(sl)
-	case n < 65:
-		return s.sync()
-	case n < 70:
-		return s.watermark(sl)
-	case n < 75:
-		return s.read(sl)
-	case n < 80:
-		return s.tick()
-	case n < 83:
-		return s.deleteRecords(sl)
-	case n < 85:
-		return s.truncate(sl)
-	case n < 88:
-		sl.m.assign(sl.m.latestEpoch() + 1)
-		s.logf("epoch %d of %s", sl.m.latestEpoch(), sl.topic)
-		sl.l.AssignEpoch(sl.m.latestEpoch())
-		return nil
-	case n < 91:
-		return s.timestamps(sl)
-	case n < 94:
-		return s.verify(sl)
-	case n < 96:
-		return s.reopen()
-	default:
-		return s.crash()
+	total := 0
+	for _, w := range s.mix {
+		total += w
 	}
+	n := s.rng.IntN(total)
+	for i, w := range s.mix {
+		if n < w {
+			return actions[i].do(s, sl)
+		}
+		n -= w
+	}
+	return nil
+}
+
+func (s *sim) assignEpoch(sl *simLog) error {
+	sl.m.assign(max(sl.m.latestEpoch(), sl.m.epoch) + 1)
+	s.logf("epoch %d of %s", sl.m.latestEpoch(), sl.topic)
+	sl.l.AssignEpoch(sl.m.latestEpoch())
+	return nil
+}
+
+// deleteLog: the topic is deleted, and another of the same name may come (RET-3).
+func (s *sim) deleteLog(sl *simLog) error {
+	s.logf("delete %s", sl.topic)
+	s.release(true)
+	if err := s.dir.Delete(sl.l); err != nil {
+		sl.deleting = true
+		return s.explain("delete", err)
+	}
+	sl.forget(s)
+	return nil
+}
+
+func (sl *simLog) forget(s *sim) {
+	sl.l, sl.m, sl.deleting = nil, newModelLog(), false
+	sl.id = wire.NewUUID(s.rng.Uint64(), s.rng.Uint64())
+}
+
+// heldSlice is a range that a slow reader holds while the log goes on, rolls, is cleaned and loses its old segments.
+type heldSlice struct {
+	Slice
+	bytes []byte
+}
+
+func (s *sim) hold(sl *simLog) error {
+	if len(s.held) > 3 {
+		return s.release(true)
+	}
+	if sl.m.end == sl.m.start {
+		return nil
+	}
+	slice, err := sl.l.Read(s.between(sl.m.start, sl.m.end-1), sl.m.end, s.pick(1, 500, 1<<20), true)
+	if err != nil {
+		return s.explain("read", err)
+	}
+	h := heldSlice{slice, make([]byte, slice.Size())}
+	if err := slice.ReadAt(h.bytes, 0); err != nil {
+		return s.explain("read", err)
+	}
+	s.held = append(s.held, h)
+	return nil
+}
+
+// release lets all slices go; while the process lives, their bytes are what they were (L1).
+func (s *sim) release(alive bool) error {
+	held := s.held
+	s.held = nil
+	for _, h := range held {
+		if alive {
+			now := make([]byte, len(h.bytes))
+			if err := h.ReadAt(now, 0); err != nil {
+				return s.explain("read of a held slice", err)
+			}
+			if !bytes.Equal(now, h.bytes) {
+				return fmt.Errorf("DUR-7: a held slice changed")
+			}
+		}
+		h.Release()
+	}
+	return nil
 }
 
 func (s *sim) create(sl *simLog) error {
@@ -499,6 +625,9 @@ func (s *sim) truncate(sl *simLog) error {
 	at := sl.m.history[first+s.rng.IntN(len(sl.m.history)-first)].h.BaseOffset
 	if at < sl.m.start || at < sl.m.visible {
 		return nil
+	}
+	if err := s.release(true); err != nil { // their bytes may go now
+		return err
 	}
 	s.logf("truncate %s to %d (end %d)", sl.topic, at, sl.m.end)
 	if err := sl.l.TruncateTo(at); err != nil {

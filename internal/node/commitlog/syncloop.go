@@ -89,6 +89,9 @@ func (q *syncLoop) serve() {
 
 func (q *syncLoop) turn(l *Log) {
 	l.state.Store(syncing) // before the end is captured: see RequestSync
+	if f := l.onFlushed.Load(); reportBeforeSync && f != nil {
+		(*f)(l.end.Load())
+	}
 	if end, err := l.flush(); err == nil {
 		if f := l.onFlushed.Load(); f != nil {
 			(*f)(end)

@@ -24,9 +24,9 @@ func (p *producer) prepend(older []written) {
 }
 
 // fillWindows rebuilds the windows of all producers that a snapshot left short, from the headers in the log. It runs when
-// the first retry asks for it, so that a start does not read the log. The appender calls it; an unreadable stretch
-// leaves windows as they are.
-func (l *Log) fillWindows() {
+// the first retry asks for it, so that a start does not read the log. The appender calls it. If a stretch cannot be read,
+// the next retry tries again.
+func (l *Log) fillWindows() (complete bool) {
 	l.mu.Lock()
 	segments := slices.Clone(l.segments)
 	below := l.windowsFrom
@@ -41,7 +41,9 @@ func (l *Log) fillWindows() {
 	for i := len(segments) - 1; i >= 0 && budget > 0; i-- {
 		if segments[i].base < below {
 			budget -= segments[i].size
-			l.collectWindows(segments[i], below, older)
+			if !l.collectWindows(segments[i], below, older) {
+				return false
+			}
 		}
 	}
 	l.mu.Lock()
@@ -51,10 +53,11 @@ func (l *Log) fillWindows() {
 		p.short = false
 	}
 	l.mu.Unlock()
+	return true
 }
 
 // collectWindows puts the batches of one segment before those that were found in later ones.
-func (l *Log) collectWindows(s *segment, below int64, older map[int64][]written) {
+func (l *Log) collectWindows(s *segment, below int64, older map[int64][]written) bool {
 	here := make(map[int64][]written)
 	err := l.walk(s, 0, s.size, func(h *batch.Header, _ int64) error {
 		p := l.producers.all[h.ProducerID]
@@ -67,9 +70,11 @@ func (l *Log) collectWindows(s *segment, below int64, older map[int64][]written)
 	})
 	if err != nil {
 		l.dir.log.Warn("producer windows could not be completed", "log", l.partition.String(), "error", err)
+		return false
 	}
 	for id, found := range here {
 		all := append(found, older[id]...)
 		older[id] = all[max(0, len(all)-windowSize):]
 	}
+	return true
 }

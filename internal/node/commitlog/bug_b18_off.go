@@ -1,0 +1,5 @@
+//go:build !bug_b18
+
+package commitlog
+
+const keepCleanMarker = false

@@ -1,0 +1,5 @@
+//go:build !bug_b1
+
+package commitlog
+
+const reportBeforeSync = false
