@@ -376,6 +376,7 @@ func (r *recovery) trustIndexes(s *segment) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
+	onDisk := len(offsets) + len(times)
 	offsets = offsets[:len(offsets)/offsetEntrySize*offsetEntrySize]
 	times = times[:len(times)/timeEntrySize*timeEntrySize]
 	for n := 0; n < len(offsets); n += offsetEntrySize {
@@ -387,6 +388,9 @@ func (r *recovery) trustIndexes(s *segment) (int64, error) {
 		if timestamp, relative := parseTimeEntry(times[n:]); timestamp == 0 && relative == 0 || s.base+int64(relative) >= r.point {
 			times = times[:n]
 		}
+	}
+	if len(offsets)+len(times) < onDisk { // entries of what a truncation cut off must not stay in the files
+		r.changed = true
 	}
 	if len(offsets) == 0 || len(times) == 0 {
 		return 0, nil

@@ -650,6 +650,7 @@ func (s *sim) tick() error {
 	}
 	before := s.starts()
 	s.logf("tick")
+	var lost error
 	s.dir.Tick(s.now)
 	for i, sl := range s.logs {
 		if sl.l == nil {
@@ -660,8 +661,9 @@ func (s *sim) tick() error {
 			if err := s.retained(sl, start); err != nil {
 				return err
 			}
-			if s.disk.Down() || s.dir.Failed() != nil { // it may not have become durable
+			if s.disk.Down() || s.dir.Failed() != nil || s.faulty { // it may not have become durable
 				sl.m.startTo = start
+				lost = errCrash
 			} else {
 				sl.m.start = start
 			}
@@ -670,7 +672,7 @@ func (s *sim) tick() error {
 	if err := s.dir.Failed(); err != nil {
 		return s.explain("tick", err)
 	}
-	return nil
+	return lost
 }
 
 func (s *sim) starts() []int64 {
