@@ -100,6 +100,28 @@ func (c *column) topic(partitions int32, m mode) (string, error) {
 	}
 }
 
+// setFlushing changes the mode of a topic that is there.
+func (c *column) setFlushing(topic string, m mode) error {
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	alter := kadm.AlterConfig{Op: kadm.SetConfig, Name: "flush.before.ack", Value: kadm.StringPtr(fmt.Sprint(m == flushed))}
+	if c.kind == "kafka" {
+		alter = kadm.AlterConfig{Op: kadm.SetConfig, Name: "flush.messages", Value: kadm.StringPtr(map[mode]string{flushed: "1", unflushed: "9223372036854775807"}[m])}
+	}
+	answers, err := kadm.NewClient(client).AlterTopicConfigs(c.ctx, []kadm.AlterConfig{alter}, topic)
+	if err == nil {
+		err = answers[0].Err
+	}
+	if err != nil {
+		return fmt.Errorf("set the flush mode on %s: %w", c.name, err)
+	}
+	time.Sleep(200 * time.Millisecond) // Kafka answers before its broker has the new value
+	return nil
+}
+
 func (c *column) drop(topic string) error {
 	client, err := c.client()
 	if err != nil {
