@@ -1,0 +1,14 @@
+# The short commands. HACKING.md says when to use which.
+.PHONY: test sim fuzz
+GO ?= go
+
+test: ## every test that needs nothing but Go; about a minute
+	$(GO) test ./...
+
+sim: ## 20,000 seeds of the commit log on a simulated disk (reliability row 1)
+	$(GO) test ./internal/node/commitlog -run 'TestSim$$' -sim.seeds=20000 -timeout 30m
+
+fuzz: ## each fuzz target for half a minute
+	@set -e; for f in $$(grep -rlE --include='*_test.go' '^func Fuzz' internal); do \
+	  for t in $$(sed -nE 's/^func (Fuzz[A-Za-z0-9]+).*/\1/p' $$f); do \
+	    echo "$$t in $$(dirname $$f)"; $(GO) test ./$$(dirname $$f) -run '^$$' -fuzz "^$$t\$$" -fuzztime 30s; done; done
