@@ -1,6 +1,21 @@
 # The short commands. HACKING.md says when to use which.
-.PHONY: test sim fuzz
+.PHONY: build run test conformance crash bench sim fuzz
 GO ?= go
+
+build: ## the program, in bin/millrace
+	$(GO) build -o bin/millrace ./cmd/millrace
+
+run: build ## one node on localhost:9092
+	bin/millrace dev
+
+conformance: ## other people's clients and tools; installs them
+	$(GO) run ./test/conformance
+
+crash: ## kill -9, power cuts and disk faults of the real program; needs root
+	$(GO) run ./test/crash
+
+bench: ## the table beside Apache Kafka, on a quiet machine
+	$(GO) run ./test/bench
 
 test: ## every test that needs nothing but Go; about a minute
 	$(GO) test ./...

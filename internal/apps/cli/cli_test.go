@@ -38,7 +38,7 @@ func TestHooks(t *testing.T) {
 		Dev:   func(_ context.Context, o DevOptions) error { dev = o; return nil },
 		Serve: func(_ context.Context, o ServeOptions) error { serve = o; return errors.New("no") },
 	}
-	if _, err := run(t, h, "dev", "--port", "1", "--data", "/d"); err != nil || dev != (DevOptions{"/d", 1}) {
+	if _, err := run(t, h, "dev", "--port", "1", "--data", "/d"); err != nil || dev.Data != "/d" || dev.Port != 1 {
 		t.Error(dev, err)
 	}
 	_, err := run(t, h, "serve", "--config", "f", "--override", "a=b,c", "--override", "d=e")

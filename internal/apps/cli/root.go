@@ -32,6 +32,8 @@ type DevOptions struct {
 	Data string
 	// Port of the Kafka protocol. Port 0 takes a free one.
 	Port int
+	// Overrides are key=value, in order.
+	Overrides []string
 }
 
 // ServeOptions are the flags of millrace serve.
@@ -212,6 +214,7 @@ that it names. It is the same engine with the same durability as millrace serve.
 	}
 	c.Flags().StringVar(&o.Data, "data", "", "directory for the data (default: one it chooses and names)")
 	c.Flags().IntVar(&o.Port, "port", 9092, "port of the Kafka protocol; 0 takes a free one")
+	c.Flags().StringArrayVar(&o.Overrides, "override", nil, "key=value that beats what dev chooses; may be given more than once")
 	c.MarkFlagDirname("data")
 	return c
 }

@@ -2,7 +2,6 @@ package broker
 
 import (
 	"millrace/internal/core/meta"
-	"millrace/internal/kafka/batch"
 	"millrace/internal/kafka/wire"
 	"millrace/internal/node/commitlog"
 )
@@ -24,14 +23,6 @@ type Host interface {
 	Dirs() []DirState
 }
 
-// DirState is one log directory.
-type DirState struct {
-	Path        string
-	ID          wire.UUID
-	Err         error // not nil: offline
-	Free, Total int64
-}
-
 // Partition is a partition hosted here.
 type Partition interface {
 	// Produce appends; r.Done is called exactly once, on any goroutine.
@@ -46,51 +37,4 @@ type Partition interface {
 	EpochEnd(epoch, current int32) (int32, int64, wire.ErrorCode)
 	DeleteRecords(before int64, done func(logStart int64, err wire.ErrorCode))
 	Producers() []commitlog.ProducerState
-}
-
-// Produce is one batch to append: whole, checked, and the host's until Done.
-type Produce struct {
-	Batch  []byte
-	Header batch.Header
-	Acks   int16
-	Done   func(Produced)
-}
-
-// Produced is what became of it.
-type Produced struct {
-	Err                                 wire.ErrorCode
-	Message                             string
-	BaseOffset, LogAppendTime, LogStart int64
-}
-
-// ReadOptions say what to read.
-type ReadOptions struct {
-	Offset                               int64
-	MaxBytes                             int
-	MinOne                               bool
-	Committed                            bool
-	CurrentLeaderEpoch, LastFetchedEpoch int32 // -1: none
-	Follower                             bool
-}
-
-// Read is what was read; Records is held until released.
-type Read struct {
-	Err                                 wire.ErrorCode
-	HighWatermark, LastStable, LogStart int64
-	Aborted                             []commitlog.AbortedTxn
-	Records                             commitlog.Slice
-	DivergingEpoch                      int32 // -1: none
-	DivergingEnd                        int64
-}
-
-// Watcher waits for a partition to change.
-type Watcher struct{ Wake func() }
-
-// PartitionState is a glance at a partition.
-type PartitionState struct {
-	Leader                                      bool
-	LeaderEpoch                                 int32
-	HighWatermark, LastStable, LogStart, LogEnd int64
-	SizeBytes                                   int64
-	Dir                                         wire.UUID
 }

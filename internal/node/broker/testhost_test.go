@@ -86,7 +86,7 @@ func (h *testHost) AllocateProducerID(done func(int64, wire.ErrorCode)) {
 
 func (h *testHost) Dirs() []DirState {
 	free, total := h.dir.Space()
-	return []DirState{{h.dir.Path(), h.dir.ID(), h.dir.Failed(), free, total}}
+	return []DirState{{Path: h.dir.Path(), ID: h.dir.ID(), Err: h.dir.Failed(), Free: free, Total: total}}
 }
 
 func (h *testHost) Partition(topic string, partition int32) Partition {
@@ -275,7 +275,7 @@ func (p *testPartition) Unwatch(w *Watcher) {
 
 func (p *testPartition) State() PartitionState {
 	hw := p.hw.Load()
-	return PartitionState{true, p.epoch, hw, hw, p.l.StartOffset(), p.l.EndOffset(), p.l.SizeBytes(), p.l.Dir().ID()}
+	return PartitionState{Leader: true, LeaderEpoch: p.epoch, HighWatermark: hw, LastStable: hw, LogStart: p.l.StartOffset(), LogEnd: p.l.EndOffset(), SizeBytes: p.l.SizeBytes(), Dir: p.l.Dir().ID()}
 }
 
 func (p *testPartition) OffsetForTimestamp(ts int64, _ bool) (int64, int64, int32, wire.ErrorCode) {

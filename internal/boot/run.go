@@ -1,0 +1,138 @@
+package boot
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"millrace/internal/apps/cli"
+	"millrace/internal/config"
+	"millrace/internal/node/broker"
+	"millrace/internal/node/env"
+)
+
+func itoa(n int32) string { return strconv.Itoa(int(n)) }
+
+// Hooks are what the command line asks of the program.
+func Hooks(version string) cli.Hooks {
+	return cli.Hooks{Version: version,
+		Dev:   func(ctx context.Context, o cli.DevOptions) error { return dev(ctx, version, o, os.Stdout) },
+		Serve: func(ctx context.Context, o cli.ServeOptions) error { return serve(ctx, version, o, os.Stdout) },
+	}
+}
+
+// serve runs a node by its settings until ctx ends.
+func serve(ctx context.Context, version string, o cli.ServeOptions, out io.Writer) error {
+	var file config.Properties
+	if o.Config != "" {
+		f, err := os.Open(o.Config)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		if file, err = config.ParseProperties(f); err != nil {
+			return fmt.Errorf("%s: %w", o.Config, err)
+		}
+	}
+	flags, err := config.ParseOverrides(o.Overrides)
+	if err != nil {
+		return err
+	}
+	s, warnings, err := config.Load(file, os.Environ(), flags)
+	if err != nil {
+		if o.Config != "" {
+			return fmt.Errorf("%s: %w", o.Config, err)
+		}
+		return err
+	}
+	log := logger()
+	for _, w := range warnings {
+		log.Warn(w.String())
+	}
+	return run(ctx, Options{Env: env.Real(), Settings: s, Version: version, Log: log}, func(n *Node) {
+		fmt.Fprintf(out, "millrace %s serves cluster %s, data in %v\n", version, n.host.ClusterID(), s.LogDirs())
+		report(out, n)
+	})
+}
+
+// dev runs one node on loopback, with settings that suit a first try. Environment and overrides still win.
+func dev(ctx context.Context, version string, o cli.DevOptions, out io.Writer) error {
+	data := o.Data
+	if data == "" {
+		data = defaultData()
+	}
+	data, err := filepath.Abs(data)
+	if err != nil {
+		return err
+	}
+	file := config.Properties{}
+	set := func(k, v string) { file = append(file, config.Property{Key: k, Value: v}) }
+	set("log.dirs", data)
+	set("listeners", "PLAINTEXT://localhost:"+strconv.Itoa(o.Port))
+	set("auto.create.topics.enable", "true")
+	set("group.initial.rebalance.delay.ms", "0")
+	if o.Port != 9092 {
+		set("admin.listeners", "127.0.0.1:0")
+	}
+	flags, err := config.ParseOverrides(o.Overrides)
+	if err != nil {
+		return err
+	}
+	s, warnings, err := config.Load(file, os.Environ(), flags)
+	if err != nil {
+		return err
+	}
+	log := logger()
+	for _, w := range warnings {
+		log.Warn(w.String())
+	}
+	return run(ctx, Options{Env: env.Real(), Settings: s, Version: version, Log: log, Limits: broker.Limits{ConnectionsPerIP: -1}}, func(n *Node) {
+		fmt.Fprintf(out, "millrace %s, one node for development\n  data    %s (kept after a stop)\n", version, data)
+		at := report(out, n)
+		fmt.Fprintf(out, "\ntry:\n  echo hello | millrace produce --bootstrap %s t1\n  millrace consume --bootstrap %s t1 --from beginning\n", at, at)
+	})
+}
+
+// defaultData is a place for dev's data that stays.
+func defaultData() string {
+	if d := os.Getenv("XDG_DATA_HOME"); d != "" {
+		return filepath.Join(d, "millrace", "dev")
+	}
+	if home, err := os.UserHomeDir(); err == nil {
+		return filepath.Join(home, ".local", "share", "millrace", "dev")
+	}
+	return "millrace-data"
+}
+
+func report(out io.Writer, n *Node) (first string) {
+	for _, e := range n.Endpoints() {
+		if first == "" {
+			first = Address(e)
+		}
+		fmt.Fprintf(out, "  kafka   %s (%s, bound to %s)\n", Address(e), e.Name, e.Bound)
+	}
+	for _, a := range n.AdminAddresses() {
+		fmt.Fprintf(out, "  admin   http://%s/metrics /healthz /readyz\n", a)
+	}
+	return first
+}
+
+func logger() *slog.Logger {
+	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+}
+
+func run(ctx context.Context, o Options, started func(*Node)) error {
+	n, err := Start(o)
+	if err != nil {
+		return err
+	}
+	started(n)
+	<-ctx.Done()
+	within, cancel := context.WithTimeout(context.Background(), stopWithin)
+	defer cancel()
+	return n.Stop(within)
+}
