@@ -58,9 +58,18 @@ func (t *T) fill() {
 func dumpCleanStop(t *T) {
 	t.ownBroker()
 	t.fill()
+	t.stopAndDump()
+}
+
+// stopAndDump judges the files of the stopped broker and starts it again, whatever they were like.
+func (t *T) stopAndDump() {
 	t.Must(t.broker.Stop(), "stop")
+	t.defers(func() {
+		if err := t.restart(); err != nil {
+			t.Errorf("start again: %v", err)
+		}
+	})
 	t.dump(t.broker.Dir)
-	t.Must(t.restart(), "start again")
 }
 
 func dumpKilled(t *T) {
@@ -82,10 +91,8 @@ func dumpKilled(t *T) {
 		t.Errorf("history %s, seed %d\n%s\n%v", res.HistoryPath, res.Seed, res.Report, res.Damaged)
 	}
 	note := fmt.Sprintf("%d acknowledged over kill -9, %d lost; ", res.Report.Acked, res.Report.Lost)
-	t.Must(t.broker.Stop(), "stop")
-	t.dump(t.broker.Dir)
+	t.stopAndDump()
 	t.note = note + t.note
-	t.Must(t.restart(), "start again")
 }
 
 // dump judges every file of a data directory.

@@ -145,6 +145,10 @@ func (s *suite) run(c Case) {
 		defer t.cleanup()
 		c.Run(t)
 	}()
+	tail, err := s.revive()
+	if tail != "" {
+		t.failures = append(t.failures, "the broker has ended:\n"+tail)
+	}
 	if len(t.failures) == 0 {
 		s.passed++
 		fmt.Printf("ok    %-44s %5.1fs %s\n", c.Name, time.Since(began).Seconds(), t.note)
@@ -153,13 +157,23 @@ func (s *suite) run(c Case) {
 	s.failed = append(s.failed, c.Name)
 	fmt.Printf("FAIL  %-44s %5.1fs\n      %s\n", c.Name, time.Since(began).Seconds(),
 		strings.ReplaceAll(strings.Join(t.failures, "\n"), "\n", "\n      "))
-	if s.broker != nil {
-		select {
-		case <-s.broker.Exited():
-			fmt.Printf("      the broker has ended:\n%s\n", s.broker.Tail(30))
-			fatal(fmt.Errorf("no broker left"))
-		default:
-		}
+	if err != nil {
+		fatal(fmt.Errorf("no broker left: %w", err))
+	}
+}
+
+// revive starts the broker again when a case has left none, so that the cases after it are asked too, and returns the end of
+// what the broker printed.
+func (s *suite) revive() (tail string, err error) {
+	if s.broker == nil || s.ctx.Err() != nil {
+		return "", nil
+	}
+	select {
+	case <-s.broker.Exited():
+		tail = s.broker.Tail(30)
+		return tail, s.restart()
+	default:
+		return "", nil
 	}
 }
 

@@ -101,21 +101,18 @@ func checkpointHead(voters []record.VotersVoter, timestamp int64) []machine.Reco
 	}
 }
 
-// LeaderChange is the record of the control batch that opens a leader epoch.
+// LeaderChange is the record of the control batch that opens a leader epoch. Its message knows version 1 too, but Kafka
+// reads every one at version 0, whatever its version field says.
 func LeaderChange(leader int32, voters []record.LeaderChangeVoter) machine.Record {
-	return ControlRecord(LeaderChangeControl, &record.LeaderChangeMessage{Version: 1, LeaderID: leader, Voters: voters, GrantingVoters: voters})
+	return ControlRecord(LeaderChangeControl, &record.LeaderChangeMessage{LeaderID: leader, Voters: voters, GrantingVoters: voters})
 }
 
-// ControlRecord frames one control record of the metadata log: key {version 0, type}, value the message.
+// ControlRecord frames one control record of the metadata log: key {version 0, type}, value the message at version 0.
 func ControlRecord(kind int16, m interface {
 	AppendTo(dst []byte, version int16) []byte
 }) machine.Record {
-	version := int16(0)
-	if kind == LeaderChangeControl {
-		version = 1
-	}
 	key := binary.BigEndian.AppendUint16(make([]byte, 2), uint16(kind))
-	return machine.Record{Key: key, Value: m.AppendTo(nil, version)}
+	return machine.Record{Key: key, Value: m.AppendTo(nil, 0)}
 }
 
 // ErrCheckpoint marks a checkpoint that is damaged or cut off.

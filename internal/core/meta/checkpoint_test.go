@@ -1,6 +1,7 @@
 package meta
 
 import (
+	"bytes"
 	"errors"
 	"testing"
 
@@ -53,5 +54,19 @@ func TestCheckpointNames(t *testing.T) {
 		if _, _, ok := ParseCheckpointName(bad); ok {
 			t.Errorf("%q was read", bad)
 		}
+	}
+}
+
+// TestLeaderChange: the bytes that Kafka 4.3.1 writes for leader 2 of the voters 1 and 2. It reads each at version 0, so the
+// directory ids of version 1 would be taken for the next field.
+func TestLeaderChange(t *testing.T) {
+	r := LeaderChange(2, []record.LeaderChangeVoter{{VoterID: 1}, {VoterID: 2}})
+	if want := []byte{0, 0, 0, 2}; !bytes.Equal(r.Key, want) {
+		t.Errorf("key % x, want % x", r.Key, want)
+	}
+	voters := []byte{3, 0, 0, 0, 1, 0, 0, 0, 0, 2, 0} // two, each with an empty tag section
+	want := append(append([]byte{0, 0, 0, 0, 0, 2}, voters...), append(voters, 0)...)
+	if !bytes.Equal(r.Value, want) {
+		t.Errorf("value % x, want % x", r.Value, want)
 	}
 }
