@@ -8,6 +8,7 @@ import (
 
 	"millrace/internal/kafka/batch"
 	"millrace/internal/node/env"
+	"millrace/internal/node/env/failpoint"
 )
 
 // Origin says how far a batch has been judged before it comes here.
@@ -290,7 +291,13 @@ func (l *Log) writeRun(now time.Time, c *Config, next int64) error {
 	l.mu.Unlock()
 	f, err := l.dir.handles.acquire(&s.data, true)
 	if err == nil {
+		err = failpoint.Hit("log.append.before-write")
+	}
+	if err == nil {
 		err = r.writeAt(f, position)
+	}
+	if err == nil {
+		err = failpoint.Hit("log.append.after-write")
 	}
 	if err != nil {
 		err = l.takeBack(f, position, err)

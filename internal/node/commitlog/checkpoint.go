@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"millrace/internal/node/env"
+	"millrace/internal/node/env/failpoint"
 )
 
 // The offset checkpoints of a directory are text: a version line `0`, the number of lines, then `topic partition offset`.
@@ -98,7 +99,13 @@ func writeDurable(d env.Disk, name string, content []byte) error {
 	if err := writeWhole(d, name+tmpSuffix, content, true); err != nil {
 		return err
 	}
+	if err := failpoint.Hit("checkpoint.before-rename"); err != nil {
+		return err
+	}
 	if err := d.Rename(name+tmpSuffix, name); err != nil {
+		return err
+	}
+	if err := failpoint.Hit("checkpoint.after-rename"); err != nil {
 		return err
 	}
 	return d.SyncDir(filepath.Dir(name))

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"millrace/internal/node/env/failpoint"
 )
 
 // The cleaner compacts the logs of a directory whose cleanup policy says so, one after the other. Tick starts it; it
@@ -58,6 +60,9 @@ func (c *cleaner) round(d *Dir, now time.Time) {
 			return
 		}
 		to, err := w.log.clean(c, w, now)
+		if err == nil {
+			err = failpoint.Hit("clean.before-checkpoint")
+		}
 		if err != nil {
 			d.log.Warn("compaction of a log stopped", "log", w.log.partition.String(), "error", err)
 			continue

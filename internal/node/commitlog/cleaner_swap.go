@@ -9,6 +9,7 @@ import (
 
 	"millrace/internal/kafka/batch"
 	"millrace/internal/node/env"
+	"millrace/internal/node/env/failpoint"
 )
 
 // How the segments of a group give way to the cleaned one, B being its base offset, which is the first segment's. The
@@ -165,9 +166,15 @@ func (l *Log) swap(fresh *segment, group []sealed) error {
 		return errors.New("segments were removed meanwhile")
 	}
 	disk, dir := l.dir.disk, l.Path()
-	err := renameIndexes(disk, dir, fresh.base, cleanedSuffix, swapSuffix)
+	err := failpoint.Hit("clean.before-swap")
+	if err == nil {
+		err = renameIndexes(disk, dir, fresh.base, cleanedSuffix, swapSuffix)
+	}
 	if err == nil {
 		err = disk.SyncDir(dir)
+	}
+	if err == nil {
+		err = failpoint.Hit("clean.after-indexes")
 	}
 	name := filepath.Join(dir, baseName(fresh.base)+logExt)
 	if err == nil {
@@ -177,7 +184,11 @@ func (l *Log) swap(fresh *segment, group []sealed) error {
 		return l.dir.broken("swap a compacted segment of "+l.partition.String(), err)
 	}
 	// From here on an error leaves the files between two states, which the next start sorts out.
-	if err := l.finishCleaned(fresh, group); err != nil {
+	err = failpoint.Hit("clean.after-swap")
+	if err == nil {
+		err = l.finishCleaned(fresh, group)
+	}
+	if err != nil {
 		return l.dir.fail(fmt.Errorf("swap a compacted segment of %s: %w", l.partition, err))
 	}
 	return nil
@@ -242,8 +253,14 @@ func finishSwap(disk env.Disk, dir string, base int64, others []int64) error {
 	if err := disk.SyncDir(dir); err != nil {
 		return err
 	}
+	if err := failpoint.Hit("clean.before-final"); err != nil {
+		return err
+	}
 	name := filepath.Join(dir, baseName(base)+logExt)
 	if err := disk.Rename(name+swapSuffix, name); err != nil {
+		return err
+	}
+	if err := failpoint.Hit("clean.after-final"); err != nil {
 		return err
 	}
 	if err := disk.SyncDir(dir); err != nil {

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+
+	"millrace/internal/node/env/failpoint"
 )
 
 // Close stops the directory. When everything on it could be made durable the clean marker is written, last of all (L5),
@@ -29,8 +31,14 @@ func (d *Dir) Close(brokerEpoch int64) error {
 		err = errors.Join(d.writeRecoveryPoints(), d.writeLogStarts(), d.writeHighWatermarks())
 	}
 	if err == nil {
+		err = failpoint.Hit("marker.before-write")
+	}
+	if err == nil {
 		content, _ := json.Marshal(cleanMarker{0, brokerEpoch})
 		err = writeDurable(d.disk, filepath.Join(d.path, cleanMarkerFile), content)
+	}
+	if err == nil {
+		err = failpoint.Hit("marker.after-write")
 	}
 	for _, l := range logs {
 		l.letGo()

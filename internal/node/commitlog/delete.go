@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"millrace/internal/node/env/failpoint"
 )
 
 const deleteDirSuffix = "-delete"
@@ -23,7 +25,11 @@ func (d *Dir) Delete(l *Log) error {
 	}
 	from := l.Path()
 	to := filepath.Join(d.path, d.deletedName(l.partition))
-	if err := d.disk.Rename(from, to); err != nil {
+	err := failpoint.Hit("log.delete.before-rename")
+	if err == nil {
+		err = d.disk.Rename(from, to)
+	}
+	if err != nil {
 		l.deleted.Store(false)
 		return d.broken("delete "+l.partition.String(), err)
 	}
@@ -31,7 +37,11 @@ func (d *Dir) Delete(l *Log) error {
 	delete(d.logs, l.partition)
 	d.mu.Unlock()
 	l.letGo()
-	if err := d.disk.SyncDir(d.path); err != nil {
+	err = failpoint.Hit("log.delete.after-rename")
+	if err == nil {
+		err = d.disk.SyncDir(d.path)
+	}
+	if err != nil {
 		return d.fail(err)
 	}
 	d.removeLater(to, d.options.Env.Clock.Now().Add(millis(l.Config().FileDeleteDelayMs)))

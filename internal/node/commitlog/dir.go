@@ -16,6 +16,7 @@ import (
 
 	"millrace/internal/kafka/wire"
 	"millrace/internal/node/env"
+	"millrace/internal/node/env/failpoint"
 )
 
 // DirOptions say which directory is opened and how. Zero numbers take the defaults written beside them.
@@ -147,7 +148,13 @@ func (d *Dir) open() error {
 	if b, err := readWhole(d.disk, filepath.Join(d.path, cleanMarkerFile)); err != nil || b == nil || keepCleanMarker {
 		return err
 	}
+	if err := failpoint.Hit("marker.before-remove"); err != nil {
+		return err
+	}
 	if err := d.disk.Remove(filepath.Join(d.path, cleanMarkerFile)); err != nil {
+		return err
+	}
+	if err := failpoint.Hit("marker.after-remove"); err != nil {
 		return err
 	}
 	return d.disk.SyncDir(d.path)
@@ -293,7 +300,10 @@ func (d *Dir) Create(topic string, index int32, id wire.UUID, c Config) (*Log, e
 	if err := d.disk.Mkdir(l.Path()); err != nil {
 		return nil, d.broken("create "+p.String(), err)
 	}
-	err := writeWhole(d.disk, filepath.Join(l.Path(), partitionMetadataFile), partitionMetadata(id), false)
+	err := failpoint.Hit("log.create.after-mkdir")
+	if err == nil {
+		err = writeWhole(d.disk, filepath.Join(l.Path(), partitionMetadataFile), partitionMetadata(id), false)
+	}
 	if err != nil {
 		d.disk.RemoveAll(l.Path())
 		return nil, d.broken("create "+p.String(), err)

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 
 	"millrace/internal/kafka/batch"
+	"millrace/internal/node/env/failpoint"
 )
 
 // Recovery, assumptions first. Everything below the recovery point is on disk: batches, index entries, aborted
@@ -40,6 +41,9 @@ func (d *Dir) Load(progress func(done, total int)) error {
 		}
 	}
 	if err := d.loadAll(found, progress); err != nil {
+		return err
+	}
+	if err := failpoint.Hit("recover.before-checkpoint"); err != nil {
 		return err
 	}
 	if d.clean || len(found) == 0 {

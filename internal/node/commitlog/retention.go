@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"millrace/internal/node/env/failpoint"
 )
 
 // Retention moves the log start, makes it durable, and only then removes segments below it: whole prefixes go, and what a
@@ -22,6 +24,9 @@ func (l *Log) DeleteRecords(before int64) error {
 		return err
 	}
 	l.moveStart(before)
+	if err := failpoint.Hit("log.start.before-durable"); err != nil {
+		return l.dir.fail(err)
+	}
 	return l.dir.writeLogStarts()
 }
 
@@ -143,6 +148,9 @@ func (l *Log) dropBelowStart() error {
 	old := slices.Clone(l.segments[:n])
 	l.segments = slices.Clone(l.segments[n:])
 	l.mu.Unlock()
+	if err := failpoint.Hit("retention.before-retire"); err != nil {
+		return l.dir.fail(err)
+	}
 	l.retire(old)
 	l.tidySnapshots()
 	return l.dir.Failed()
@@ -173,7 +181,11 @@ func (d *Dir) removeDue(now time.Time) {
 	})
 	d.mu.Unlock()
 	for _, r := range due {
-		if err := d.disk.RemoveAll(r.path); err != nil {
+		err := failpoint.Hit("retention.before-remove")
+		if err == nil {
+			err = d.disk.RemoveAll(r.path)
+		}
+		if err != nil {
 			d.log.Warn("cannot remove deleted data", "path", filepath.Base(r.path), "error", err)
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"millrace/internal/node/env/failpoint"
 )
 
 // roll closes the active segment and starts one at the end of the log; for an empty log it makes the first one. The
@@ -36,7 +38,7 @@ func (l *Log) roll(now time.Time, c *Config) error {
 	s.offsets.known = true
 	f, err := l.dir.handles.acquire(&s.data, true)
 	if err == nil {
-		err = f.Truncate(0)
+		err = errors.Join(f.Truncate(0), failpoint.Hit("log.roll.after-create"))
 		l.dir.handles.release(&s.data)
 	}
 	if err != nil {
@@ -82,7 +84,14 @@ func (l *Log) takeSnapshot() error {
 	}
 	content := appendSnapshot(nil, l.producers.sorted())
 	l.mu.Unlock()
-	if err := writeWhole(l.dir.disk, l.snapshotPath(end), content, true); err != nil {
+	err := failpoint.Hit("snapshot.before-write")
+	if err == nil {
+		err = writeWhole(l.dir.disk, l.snapshotPath(end), content, true)
+	}
+	if err == nil {
+		err = failpoint.Hit("snapshot.after-write")
+	}
+	if err != nil {
 		return l.dir.broken(fmt.Sprintf("write a producer snapshot of %s", l.partition), err)
 	}
 	l.mu.Lock()

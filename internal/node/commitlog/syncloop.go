@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"millrace/internal/node/env"
+	"millrace/internal/node/env/failpoint"
 )
 
 // The sync loop of a directory: logs that want durability stand in a queue, and a number of workers flush them in
@@ -170,16 +171,33 @@ func (l *Log) flush() (int64, error) {
 	l.unflushed = 0
 	l.mu.Unlock()
 
-	for _, i := range items {
-		if err := i.file.Sync(); err != nil {
-			return 0, l.dir.fail(errors.Join(errors.New("sync "+l.partition.String()), err))
-		}
+	if err := l.syncData(items); err != nil {
+		return 0, l.dir.fail(errors.Join(errors.New("sync "+l.partition.String()), err))
 	}
-	if err := l.syncNames(names, metadata, ticket); err != nil {
+	err := failpoint.Hit("sync.before-names")
+	if err == nil {
+		err = l.syncNames(names, metadata, ticket)
+	}
+	if err == nil {
+		err = failpoint.Hit("sync.after")
+	}
+	if err != nil {
 		return 0, l.dir.fail(errors.Join(errors.New("sync the names of "+l.partition.String()), err))
 	}
 	l.settleFlush(items, end)
 	return end, nil
+}
+
+func (l *Log) syncData(items []flushItem) error {
+	if err := failpoint.Hit("sync.before"); err != nil {
+		return err
+	}
+	for _, i := range items {
+		if err := i.file.Sync(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (l *Log) syncNames(names, metadata bool, ticket int64) error {

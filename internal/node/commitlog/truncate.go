@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"millrace/internal/kafka/batch"
+	"millrace/internal/node/env/failpoint"
 )
 
 // TruncateTo cuts off everything at or above an offset, durably: batches, index entries, aborted transactions, leader
@@ -32,7 +33,14 @@ func (l *Log) TruncateTo(offset int64) error {
 	if err := l.lowerRecoveryPoint(c.end); err != nil {
 		return err
 	}
-	if err := l.truncate(c); err != nil {
+	err = failpoint.Hit("log.truncate.before")
+	if err == nil {
+		err = l.truncate(c)
+	}
+	if err == nil {
+		err = failpoint.Hit("log.truncate.after")
+	}
+	if err != nil {
 		return l.dir.fail(fmt.Errorf("truncate %s to %d: %w", l.partition, offset, err))
 	}
 	return nil
@@ -96,6 +104,9 @@ func (l *Log) truncate(c cut) error {
 		if err := l.removeFiles(g); err != nil {
 			return err
 		}
+	}
+	if err := failpoint.Hit("log.truncate.before-snapshots"); err != nil {
+		return err
 	}
 	if err := l.dropSnapshots(c.end); err != nil {
 		return err

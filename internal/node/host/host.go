@@ -15,6 +15,7 @@ import (
 	"millrace/internal/kafka/wire"
 	"millrace/internal/node/commitlog"
 	"millrace/internal/node/env"
+	"millrace/internal/node/env/failpoint"
 )
 
 // Options say what a host runs.
@@ -261,6 +262,9 @@ func (h *Host) Register(endpoints []meta.Endpoint, rack *string) error {
 		return fmt.Errorf("registration of node %d: %w: %s", h.o.NodeID, reg.Err, reg.Message)
 	}
 	h.epoch = reg.Epoch
+	if err := failpoint.Hit("start.after-registration"); err != nil {
+		return err
+	}
 	if _, err := control[meta.BrokerReply](h, meta.UnfenceBroker{ID: h.o.NodeID, Epoch: h.epoch}); err != nil {
 		return err
 	}

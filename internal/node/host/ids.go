@@ -5,6 +5,7 @@ import (
 
 	"millrace/internal/core/meta"
 	"millrace/internal/kafka/wire"
+	"millrace/internal/node/env/failpoint"
 )
 
 // producerIDs hands out the ids of the block that the controller gave this node.
@@ -50,6 +51,9 @@ func (h *Host) gotIDs(reply any, code wire.ErrorCode) {
 	}
 	ids.mu.Lock()
 	ids.asking = false
+	if failpoint.Hit("ids.before-use") != nil {
+		code = wire.UnknownServerError
+	}
 	if code == wire.None {
 		ids.next, ids.left = r.First, r.Count
 		h.serveIDs()

@@ -15,6 +15,7 @@ import (
 	"millrace/internal/kafka/wire"
 	"millrace/internal/node/commitlog"
 	"millrace/internal/node/env"
+	"millrace/internal/node/env/failpoint"
 )
 
 const (
@@ -315,10 +316,14 @@ func batchRecords(rs []machine.Record) []batch.Record {
 // deliver answers what is applied.
 func (m *metalog) deliver() {
 	for len(m.pending) > 0 && m.pending[0].next <= m.applied {
+		code := wire.None
+		if failpoint.Hit("meta.reply.before") != nil {
+			code = wire.NotController
+		}
 		for _, r := range m.pending[0].replies {
 			if done := m.callers[r.To]; done != nil {
 				delete(m.callers, r.To)
-				done(r.Body, wire.None)
+				done(r.Body, code)
 			}
 		}
 		m.pending = m.pending[1:]
@@ -377,7 +382,13 @@ func (m *metalog) lead() error {
 }
 
 func (m *metalog) save(s quorum.State) error {
-	return env.WriteFile(m.h.o.Env.Disk, m.path, quorum.EncodeState(s, ""))
+	if err := failpoint.Hit("meta.state.before-save"); err != nil {
+		return err
+	}
+	if err := env.WriteFile(m.h.o.Env.Disk, m.path, quorum.EncodeState(s, "")); err != nil {
+		return err
+	}
+	return failpoint.Hit("meta.state.after-save")
 }
 
 // persist appends entries and waits until they are on disk.
@@ -405,6 +416,9 @@ func (m *metalog) persist(entries []quorum.Entry) error {
 	if int32(last.Term) > m.log.LatestEpoch() {
 		m.log.AssignEpoch(int32(last.Term))
 	}
+	if err := failpoint.Hit("meta.append.before-write"); err != nil {
+		return err
+	}
 	if err := m.log.Append(m.h.o.Env.Clock.Now(), int32(last.Term), in, out); err != nil {
 		return fmt.Errorf("writing the metadata log: %w", err)
 	}
@@ -412,6 +426,9 @@ func (m *metalog) persist(entries []quorum.Entry) error {
 		if o.Err != nil {
 			return fmt.Errorf("writing the metadata log: %w", o.Err)
 		}
+	}
+	if err := failpoint.Hit("meta.append.before-sync"); err != nil {
+		return err
 	}
 	m.log.RequestSync()
 	for m.log.FlushedEnd() < last.End {
@@ -424,7 +441,7 @@ func (m *metalog) persist(entries []quorum.Entry) error {
 			return errClosed
 		}
 	}
-	return nil
+	return failpoint.Hit("meta.append.after-sync")
 }
 
 // apply reads committed batches into the image and publishes it.
@@ -455,6 +472,9 @@ func (m *metalog) apply(entries []quorum.Entry) error {
 		if m.controller == nil {
 			m.h.image.Store(next) // history: logs follow the metadata only once it is current, see lead
 			continue
+		}
+		if err := failpoint.Hit("meta.apply.before-publish"); err != nil {
+			return err
 		}
 		if err := m.h.publish(next, delta); err != nil {
 			return err

@@ -9,6 +9,7 @@ import (
 	"millrace/internal/kafka/batch"
 	"millrace/internal/kafka/wire"
 	"millrace/internal/node/commitlog"
+	"millrace/internal/node/env/failpoint"
 )
 
 // Produce is one batch to append: whole, checked, and the host's until Done.
@@ -219,6 +220,9 @@ func (p *Partition) settle(lead *replica.Leader, queue []*Produce, out []commitl
 			answer := answers[i]
 			done := r.Done
 			p.waiting = append(p.waiting, waiting{out[i].LastOffset + 1, func(code wire.ErrorCode) {
+				if failpoint.Hit("produce.before-ack") != nil {
+					code = wire.KafkaStorageError // appended, and told otherwise: a retry must find it (IDM-4)
+				}
 				if code != wire.None {
 					answer = refused(code, "")
 				}

@@ -8,6 +8,7 @@ import (
 	"millrace/internal/core/replica"
 	"millrace/internal/kafka/wire"
 	"millrace/internal/node/commitlog"
+	"millrace/internal/node/env/failpoint"
 )
 
 // publish makes the node follow an image: logs of new partitions first, then the pointer, then those who wait for it.
@@ -23,6 +24,9 @@ func (h *Host) publish(next *meta.Image, delta meta.Delta) error {
 				return err
 			}
 		}
+	}
+	if err := failpoint.Hit("meta.publish.before-image"); err != nil {
+		return err
 	}
 	h.image.Store(next)
 	h.configure(next, delta)

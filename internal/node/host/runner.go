@@ -10,6 +10,7 @@ import (
 	"millrace/internal/kafka/wire"
 	"millrace/internal/node/commitlog"
 	"millrace/internal/node/env"
+	"millrace/internal/node/env/failpoint"
 )
 
 // maxMachineBatch bounds what one batch of a machine's log may decompress to.
@@ -270,9 +271,15 @@ func (r *runner) append(now time.Time, result machine.Result) error {
 	if err != nil {
 		return err
 	}
+	if err := failpoint.Hit("group.append.before"); err != nil {
+		return err
+	}
 	c := make(chan Produced, 1)
 	r.p.Produce(&Produce{Batch: b, Header: h, Acks: 1, Done: func(d Produced) { c <- d }, origin: commitlog.Coordinator})
 	d := <-c
+	if err := failpoint.Hit("group.append.after"); err != nil {
+		return err
+	}
 	if d.Err != wire.None {
 		return fmt.Errorf("appending %d records: %w: %s", len(result.Records), d.Err, d.Message)
 	}
@@ -287,13 +294,16 @@ func (h *Host) perform(r *runner, result machine.Result) {
 			r.nudge() // serve sees that the lead is lost and drops the machine
 			return
 		}
+		if failpoint.Hit("group.reply.before") != nil {
+			code = wire.CoordinatorNotAvailable // done, and told otherwise: callers must stand that
+		}
 		for _, reply := range result.Replies {
 			r.mu.Lock()
 			done := r.callers[reply.To]
 			delete(r.callers, reply.To)
 			r.mu.Unlock()
 			if done != nil {
-				done(reply.Body, wire.None)
+				done(reply.Body, code)
 			}
 		}
 		for _, e := range result.Effects {

@@ -47,9 +47,12 @@ func parse(s string) (map[string]*point, error) {
 		if counted {
 			p.at, err = strconv.Atoi(count)
 		}
-		known := action == "kill" || action == "pause" || action == "error"
-		if !ok || !known || err != nil || p.at < 1 {
+		isAction := action == "kill" || action == "pause" || action == "error"
+		if !ok || !isAction || err != nil || p.at < 1 {
 			return nil, fmt.Errorf("%q is not name=kill|pause|error[@n]", one)
+		}
+		if !known(name) {
+			return nil, fmt.Errorf("there is no fail point %q", name)
 		}
 		m[name] = p
 	}

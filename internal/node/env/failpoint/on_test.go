@@ -25,7 +25,7 @@ func TestErrorAtTheNthHit(t *testing.T) {
 }
 
 func TestBadArming(t *testing.T) {
-	for _, s := range []string{"a", "a=b", "a=kill@0", "a=kill@x", "=", "a=kill;b"} {
+	for _, s := range []string{"sync.before", "sync.before=b", "sync.before=kill@0", "sync.before=kill@x", "=", "sync.before=kill;b", "sync.befor=kill"} {
 		if Arm(s) == nil {
 			t.Errorf("%q was accepted", s)
 		}
