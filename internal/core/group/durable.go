@@ -105,12 +105,11 @@ func (d *durable) hold(producer int64, p position, v committed) {
 	o.open[tp][producer] = struct{}{}
 }
 
-// end applies or forgets what a producer's transaction held. Each position is settled on its own, so the order does
-// not matter.
+// end applies or forgets what a producer's transaction held.
 func (d *durable) end(producer int64, commit bool) {
 	held := d.pending[producer]
 	delete(d.pending, producer)
-	for p, v := range held {
+	for p, v := range held { // order-free: each position is settled on its own
 		d.release(producer, p)
 		old, ok := d.lookup(p)
 		if commit && (!ok || v.at > old.at) {
@@ -141,7 +140,7 @@ func (d *durable) remove(p position) {
 	if len(o.committed[p.topic]) == 0 {
 		delete(o.committed, p.topic)
 	}
-	for producer := range o.open[tp] {
+	for producer := range o.open[tp] { // order-free: deletions
 		delete(d.pending[producer], p)
 		if len(d.pending[producer]) == 0 {
 			delete(d.pending, producer)

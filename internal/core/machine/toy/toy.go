@@ -311,8 +311,8 @@ func (l *Ledger) Deadline() time.Time {
 // Balance is the account as the log has it now, committed or not. It is for tests; a caller sends Read.
 func (l *Ledger) Balance(account string) Balance {
 	b := Balance{Account: account, Settled: l.settled[account]}
-	for _, held := range l.held {
-		b.Held += held[account] // a sum: the order does not matter
+	for _, held := range l.held { // order-free: a sum
+		b.Held += held[account]
 	}
 	return b
 }
