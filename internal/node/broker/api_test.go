@@ -17,7 +17,7 @@ import (
 	"millrace/internal/node/env"
 )
 
-// A node is a broker on a real host in a fresh directory, with one client connection.
+// A node is a broker on a host in a fresh directory.
 type node struct {
 	*Broker
 	t    *testing.T
@@ -32,6 +32,14 @@ func newNode(t *testing.T, lines ...string) *node {
 
 func newNodeWith(t *testing.T, o Options, lines ...string) *node {
 	t.Helper()
+	if onTheRealHost(t) {
+		return newNodeOn(t, openRealHost, o, lines...)
+	}
+	return newNodeOn(t, openHost, o, lines...)
+}
+
+func newNodeOn(t *testing.T, open func(*testing.T, env.Env, Settings, []Endpoint) Host, o Options, lines ...string) *node {
+	t.Helper()
 	lines = append([]string{"node.id=1", "auto.create.topics.enable=true", "group.initial.rebalance.delay.ms=0",
 		"offsets.topic.num.partitions=4", "log.dirs=" + t.TempDir()}, lines...)
 	e, s := env.Real(), settings(t, lines...)
@@ -41,7 +49,7 @@ func newNodeWith(t *testing.T, o Options, lines ...string) *node {
 	if err := b.Listen(); err != nil {
 		t.Fatal(err)
 	}
-	b.Serve(openHost(t, e, s, b.Endpoints()))
+	b.Serve(open(t, e, s, b.Endpoints()))
 	if err := b.Start(); err != nil {
 		t.Fatal(err)
 	}
