@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -17,6 +18,7 @@ type column struct {
 	*bench
 	name   string // ours or kafka
 	kind   string // millrace or kafka
+	binary string // of millrace
 	broker *target.Process
 }
 
@@ -128,10 +130,24 @@ func (c *column) drop(topic string) error {
 		return err
 	}
 	defer client.Close()
-	_, err = kadm.NewClient(client).DeleteTopics(c.ctx, topic)
-	// The files go a tenth of a second later; their dirty pages must not be written during the next measurement.
-	time.Sleep(400 * time.Millisecond)
-	return err
+	if _, err = kadm.NewClient(client).DeleteTopics(c.ctx, topic); err != nil {
+		return err
+	}
+	return c.awaitDeletion(topic)
+}
+
+// awaitDeletion waits until the files of a topic are gone: freeing their pages, or worse writing them, must not fall into
+// the next measurement.
+func (c *column) awaitDeletion(topic string) error {
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		left, err := filepath.Glob(filepath.Join(c.work, c.name, topic+"-*"))
+		if err != nil || len(left) == 0 {
+			return err
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("%s keeps %s", c.name, left[0])
+		}
+	}
 }
 
 func (c *column) client(opts ...kgo.Opt) (*kgo.Client, error) {
@@ -140,9 +156,9 @@ func (c *column) client(opts ...kgo.Opt) (*kgo.Client, error) {
 
 // pair runs f for both brokers, the order alternating.
 func (b *bench) pair(i int, f func(c *column) error) error {
-	order := []*column{b.ours, b.kafka}
+	order := b.columns()
 	if i%2 == 1 {
-		order[0], order[1] = order[1], order[0]
+		slices.Reverse(order)
 	}
 	for _, c := range order {
 		if err := f(c); err != nil {

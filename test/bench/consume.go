@@ -38,7 +38,7 @@ func (c *column) consumeAll(topic string, n int64) (sample, error) {
 // consume is row 9: four times the usual volume, read from the page cache.
 func (b *bench) consume() error {
 	names := map[*column]string{}
-	for _, c := range []*column{b.ours, b.kafka} {
+	for _, c := range b.columns() {
 		topic, err := c.topic(4, flushed)
 		if err != nil {
 			return err
@@ -78,7 +78,7 @@ func (b *bench) fanOut() error {
 		}
 		if err := b.pair(i, func(c *column) error {
 			m := flushed
-			if c == b.kafka {
+			if c.kind == "kafka" {
 				m = unflushed
 			}
 			s, err := c.tail(32, 20_000_000/recordSize, m)

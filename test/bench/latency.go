@@ -78,8 +78,8 @@ func (b *bench) steady() error {
 			return err
 		}
 		if err := b.pair(i, func(c *column) error {
-			if c == b.ours {
-				if err := c.paced("7", "ours F", flushed, 100_000, 0); err != nil {
+			if c.kind == "millrace" {
+				if err := c.paced("7", c.name+" F", flushed, 100_000, 0); err != nil {
 					return err
 				}
 			}

@@ -3,9 +3,15 @@
 // a run of the bare pipe (socket, CRC-32C, write, fdatasync; sendfile out), which is the limit and tells a bad minute from a
 // bad program; figures are medians, verdicts are medians of the ratios inside the pairs.
 //
-//	go run ./test/bench                  the whole table into docs/bench.md and docs/bench.svg
-//	go run ./test/bench -rows 1,5        some rows, printed only
-//	go run ./test/bench -quick -pairs 1  a trial of the harness; its figures mean nothing
+//	go run ./test/bench                       every row
+//	go run ./test/bench -rows 1,5             some rows, in their place among the kept ones
+//	go run ./test/bench -table                the kept samples judged again, nothing measured
+//	go run ./test/bench -quick -pairs 1       a trial of the harness; its figures mean nothing and are not kept
+//	go run ./test/bench -alone -rows 5        our column only, to profile it
+//	go run ./test/bench -against OTHER-BINARY two builds of Millrace, in place of Kafka: every figure as a ratio
+//
+// Each row's samples go into docs/bench.json as soon as it is measured, and the table and picture beside it are made from
+// all samples there, so that a long run can be put together from short ones.
 package main
 
 import (
@@ -36,37 +42,59 @@ func main() {
 	rows := flag.String("rows", "", "the rows to run, such as 1,5; all when empty")
 	pairs := flag.Int("pairs", 5, "alternating pairs of each row")
 	ours := flag.String("ours", "millrace", "what stands in our column: millrace, or kafka to try the harness")
+	against := flag.String("against", "", "another binary of Millrace to stand in Kafka's column")
+	alone := flag.Bool("alone", false, "our column only")
+	table := flag.Bool("table", false, "measure nothing, write the table from the kept samples")
 	binary := flag.String("binary", "bin/millrace", "Millrace's binary")
 	quick := flag.Bool("quick", false, "a tenth of the data and of the time")
-	out := flag.String("out", "", "directory for bench.md and bench.svg; docs when all rows run")
+	out := flag.String("out", "docs", "directory for bench.json, bench.md and bench.svg; empty: only print")
 	dir := flag.String("dir", os.TempDir(), "where the brokers keep their data")
 	flag.Parse()
 	keepToCore(clientCore)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	b := &bench{ctx: ctx, pairs: *pairs, kind: *ours, binary: *binary, bytes: 512 << 20, seconds: 5, began: time.Now()}
+	b := &bench{ctx: ctx, pairs: *pairs, kind: *ours, binary: *binary, against: *against, bytes: 512 << 20, seconds: 5, began: time.Now()}
 	if *quick {
 		b.bytes, b.seconds = 64<<20, 1
 	}
-	if *rows == "" && *out == "" && !*quick {
-		*out = "docs"
+	b.alone = *alone
+	if *quick || *alone || *against != "" || *ours != "millrace" {
+		*out = ""
 	}
-	if err := b.run(*dir, chosen(*rows)); err != nil {
+	if err := b.whole(*out, *dir, chosen(*rows), *table); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
-		b.close()
 		os.Exit(1)
 	}
-	b.close()
-	fmt.Println(b.markdown())
-	if *out != "" {
-		if err := b.write(*out); err != nil {
-			fmt.Fprintln(os.Stderr, "bench:", err)
-			os.Exit(1)
+}
+
+// whole measures, judges, and writes what is to be written.
+func (b *bench) whole(out, dir string, rows []string, onlyTable bool) error {
+	if out != "" {
+		if err := b.load(out); err != nil {
+			return err
+		}
+	}
+	if !onlyTable {
+		err := b.run(dir, rows)
+		b.close()
+		if err != nil {
+			return err
+		}
+	}
+	if b.against != "" {
+		fmt.Println(b.comparison())
+	} else {
+		fmt.Println(b.markdown())
+	}
+	if out != "" {
+		if err := b.write(out); err != nil {
+			return err
 		}
 	}
 	if len(b.failed) > 0 {
-		os.Exit(1)
+		return fmt.Errorf("%d steps were not measured", len(b.failed))
 	}
+	return nil
 }
 
 func chosen(rows string) []string {
@@ -102,15 +130,27 @@ type bench struct {
 	pairs   int
 	kind    string // of our column
 	binary  string
-	bytes   int64 // moved by a throughput measurement
-	seconds int   // taken by a timed one
+	against string // a binary of Millrace in Kafka's column
+	alone   bool   // without Kafka's column
+	bytes   int64  // moved by a throughput measurement
+	seconds int    // taken by a timed one
 	began   time.Time
 
 	work        string
 	ours, kafka *column
 	pipe        *pipe
 	results     []result
+	kept        string   // where the samples are kept; empty: nowhere
+	machine     string   // on which they were taken
 	failed      []string // rows that could not be measured, and why
+}
+
+// columns are ours and the one beside it, unless ours is alone.
+func (b *bench) columns() []*column {
+	if b.alone {
+		return []*column{b.ours}
+	}
+	return []*column{b.ours, b.kafka}
 }
 
 // rows that are measured together share a measurement: the first three are the same runs in other ratios.
@@ -119,8 +159,11 @@ func (b *bench) run(dir string, rows []string) error {
 	if err != nil {
 		return err
 	}
-	b.work = work
-	b.ours, b.kafka = &column{bench: b, name: "ours", kind: b.kind}, &column{bench: b, name: "kafka", kind: "kafka"}
+	b.work, b.machine = work, hardware(work)
+	b.ours, b.kafka = &column{bench: b, name: "ours", kind: b.kind, binary: b.binary}, &column{bench: b, name: "kafka", kind: "kafka"}
+	if b.against != "" {
+		b.kafka.name, b.kafka.kind, b.kafka.binary = "other", "millrace", b.against
+	}
 	if b.pipe, err = startPipe(filepath.Join(work, "pipe")); err != nil {
 		return err
 	}
@@ -128,11 +171,14 @@ func (b *bench) run(dir string, rows []string) error {
 		if err := b.starts(); err != nil {
 			return fmt.Errorf("row 12: %w", err)
 		}
+		if err := b.save([]string{"12"}); err != nil {
+			return err
+		}
 	}
 	if len(rows) == 1 && rows[0] == "12" {
 		return nil
 	}
-	for _, c := range []*column{b.ours, b.kafka} {
+	for _, c := range b.columns() {
 		if err := c.start(); err != nil {
 			return err
 		}
@@ -155,14 +201,16 @@ func (b *bench) run(dir string, rows []string) error {
 		if b.ctx.Err() != nil {
 			return b.ctx.Err()
 		}
+		if err := b.save(strings.Split(step.rows, ",")); err != nil {
+			return err
+		}
 	}
-	b.keep(rows)
 	return nil
 }
 
 // revive starts a broker again that has ended, so that one row's failure does not take the others with it.
 func (b *bench) revive() error {
-	for _, c := range []*column{b.ours, b.kafka} {
+	for _, c := range b.columns() {
 		select {
 		case <-c.broker.Exited():
 			b.progress("%s has ended: %s", c.name, c.broker.Tail(20))

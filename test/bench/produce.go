@@ -155,9 +155,7 @@ func (b *bench) produce() error {
 			}
 		}
 	}
-	b.share("1", "2", "ours F", "kafka F", "pipe F")
-	b.share("1", "3", "ours U", "kafka U", "pipe U")
-	for _, c := range []*column{b.ours, b.kafka} {
+	for _, c := range b.columns() {
 		b.add("13", c.name+" loaded", sample{"resident MB": c.resident()})
 	}
 	return nil
@@ -171,7 +169,7 @@ func (b *bench) compressed() error {
 		}
 		if err := b.pair(i, func(c *column) error {
 			m := flushed
-			if c == b.kafka {
+			if c.kind == "kafka" {
 				m = unflushed
 			}
 			return c.once("4", m, load{values: texts, bytes: b.bytes, options: []kgo.Opt{kgo.ProducerBatchCompression(kgo.Lz4Compression())}}, 4)
@@ -187,7 +185,7 @@ func (b *bench) compressed() error {
 // one such fault costs 2.5 ms (read-ahead into a hole).
 func (b *bench) partitions() error {
 	names := map[*column]string{}
-	for _, c := range []*column{b.ours, b.kafka} {
+	for _, c := range b.columns() {
 		topic, err := c.topic(1000, unflushed)
 		if err != nil {
 			return err

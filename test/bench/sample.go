@@ -14,37 +14,44 @@ type sample map[string]float64
 
 // result is a row's measurements of one variant, such as "ours F", in the order of the pairs.
 type result struct {
-	row, variant string
-	samples      []sample
+	Row     string   `json:"row"`
+	Variant string   `json:"variant"`
+	Taken   string   `json:"taken"` // when, and of which commit
+	Samples []sample `json:"samples"`
+	fresh   bool     // of this run
 }
 
 func (b *bench) add(row, variant string, s sample) {
 	b.progress("row %-2s %-16s %s", row, variant, s)
 	for i := range b.results {
-		if b.results[i].row == row && b.results[i].variant == variant {
-			b.results[i].samples = append(b.results[i].samples, s)
-			return
+		r := &b.results[i]
+		if r.Row != row || r.Variant != variant {
+			continue
 		}
+		if !r.fresh {
+			r.Samples, r.fresh = nil, true
+		}
+		r.Samples = append(r.Samples, s)
+		return
 	}
-	b.results = append(b.results, result{row, variant, []sample{s}})
+	b.results = append(b.results, result{Row: row, Variant: variant, Samples: []sample{s}, fresh: true})
 }
 
 func (b *bench) samples(row, variant string) []sample {
 	for _, r := range b.results {
-		if r.row == row && r.variant == variant {
-			return r.samples
+		if r.Row == row && r.Variant == variant {
+			return r.Samples
 		}
 	}
 	return nil
 }
 
-// share lets a row have the measurements of another.
-func (b *bench) share(from, to string, variants ...string) {
-	for _, v := range variants {
-		if s := b.samples(from, v); s != nil {
-			b.results = append(b.results, result{to, v, s})
-		}
+// sharedFrom names the row that has the measurements of another: the same runs in other ratios.
+func sharedFrom(row string) string {
+	if row == "2" || row == "3" {
+		return "1"
 	}
+	return row
 }
 
 // metrics in the order in which they are shown.
@@ -105,6 +112,7 @@ type meter struct {
 }
 
 func startMeter(cpu func() float64) *meter {
+	warmMemory()
 	return &meter{cpu: cpu, broker: cpu(), client: clientCPU(), began: time.Now()}
 }
 

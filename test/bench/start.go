@@ -12,7 +12,7 @@ import (
 
 // starts is row 12: how long until the first API answer, and until a record of an existing topic is acknowledged and read back.
 func (b *bench) starts() error {
-	for _, c := range []*column{b.ours, b.kafka} { // once before, so that the directory is formatted and the topic exists
+	for _, c := range b.columns() { // once before, so that the directory is formatted and the topic exists
 		if err := c.prepareStart(); err != nil {
 			return err
 		}
@@ -118,7 +118,7 @@ func roundTrip(conn *target.Conn) error {
 // idle is the first part of row 13: resident memory three seconds after the start.
 func (b *bench) idle() error {
 	time.Sleep(3 * time.Second)
-	for _, c := range []*column{b.ours, b.kafka} {
+	for _, c := range b.columns() {
 		b.add("13", c.name+" idle", sample{"resident MB": c.resident()})
 	}
 	return nil

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"syscall"
-	"time"
 
 	"millrace/test/target"
 )
@@ -70,7 +69,8 @@ type verdict struct {
 
 // judge takes the ratio inside each pair, so that a bad minute hits both sides.
 func (b *bench) judge(r bar) (verdict, bool) {
-	ours, other := b.samples(r.row, r.ours), b.samples(r.row, r.other)
+	row := sharedFrom(r.row)
+	ours, other := b.samples(row, r.ours), b.samples(row, r.other)
 	if len(ours) == 0 || r.other != "" && len(other) == 0 {
 		return verdict{}, false
 	}
@@ -109,15 +109,10 @@ func (b *bench) verdicts() (out []verdict) {
 	return out
 }
 
-// keep drops the rows that were not asked for.
-func (b *bench) keep(rows []string) {
-	b.results = slices.DeleteFunc(b.results, func(r result) bool { return !slices.Contains(rows, r.row) })
-}
-
 func (b *bench) markdown() string {
 	var s strings.Builder
 	fmt.Fprintf(&s, "# Millrace beside Apache Kafka %s\n\n", target.KafkaVersion)
-	fmt.Fprintf(&s, "Written by `make bench`; %d alternating pairs, medians. %s\n\n", b.pairs, b.machine())
+	fmt.Fprintf(&s, "Written by `make bench`. Taken on %s.\n\n", b.machine)
 	s.WriteString(`Both brokers run on one core, the client (franz-go; a raw client in rows 5 and 15) on another. F: flushed before the acknowledgement
 (ours: the default; Kafka: flush.messages=1). U: not flushed before it (ours: flush.before.ack=false; Kafka: the default). The bare
 pipe is a Go program of a few lines on the brokers' core: socket, CRC-32C, write, fdatasync per MiB (F); out by sendfile.
@@ -164,27 +159,25 @@ func (b *bench) figures(s *strings.Builder) {
 	for _, m := range metrics {
 		s.WriteString(" " + m + " |")
 	}
-	s.WriteString("\n|---|---|" + strings.Repeat("---|", len(metrics)) + "\n")
+	s.WriteString(" pairs | taken |\n|---|---|" + strings.Repeat("---|", len(metrics)+2) + "\n")
 	for _, r := range b.results {
-		fmt.Fprintf(s, "| %s | %s |", r.row, r.variant)
+		fmt.Fprintf(s, "| %s | %s |", r.Row, r.Variant)
 		for _, m := range metrics {
-			if v := medianOf(r.samples, m); !math.IsNaN(v) {
+			if v := medianOf(r.Samples, m); !math.IsNaN(v) {
 				s.WriteString(" " + short(v))
 			}
 			s.WriteString(" |")
 		}
-		s.WriteString("\n")
+		fmt.Fprintf(s, " %d | %s |\n", len(r.Samples), r.Taken)
 	}
 }
 
-// machine says on what the figures were taken.
-func (b *bench) machine() string {
+// hardware says on what the figures are taken; dir is where the brokers keep their data.
+func hardware(dir string) string {
 	var u syscall.Utsname
 	syscall.Uname(&u)
-	commit, _ := exec.Command("git", "rev-parse", "--short", "HEAD").Output()
-	return fmt.Sprintf("Taken on %s: %s, %d cores, %s of memory, Linux %s, data on %s, %s, Java %s; commit %s.",
-		time.Now().UTC().Format("2006-01-02 15:04 MST"), field("/proc/cpuinfo", "model name"), cores(), field("/proc/meminfo", "MemTotal"),
-		text(u.Release[:]), fileSystem(b.work), runtime.Version(), javaVersion(), strings.TrimSpace(string(commit)))
+	return fmt.Sprintf("%s, %d cores, %s of memory, Linux %s, data on %s, %s, Java %s",
+		field("/proc/cpuinfo", "model name"), cores(), field("/proc/meminfo", "MemTotal"), text(u.Release[:]), fileSystem(dir), runtime.Version(), javaVersion())
 }
 
 // cores of the machine; runtime.NumCPU tells only those that this program may use.

@@ -10,7 +10,7 @@ import (
 
 // filled is a run in which ours makes 600 MB/s and Kafka 400, pair by pair on a machine that slows down.
 func filled() *bench {
-	b := &bench{pairs: 3, began: time.Now()}
+	b := &bench{machine: "EPYC, Linux 6", pairs: 3, began: time.Now()}
 	for _, slow := range []float64{1, 2, 4} {
 		b.add("1", "ours F", sample{"MB/s": 600 / slow, "CPU s/GB": 0.9 * slow, "client %": 80})
 		b.add("1", "kafka U", sample{"MB/s": 400 / slow, "CPU s/GB": 2 * slow, "client %": 60})
@@ -76,5 +76,38 @@ func TestMedian(t *testing.T) {
 	}
 	if m := median([]float64{4, 1, 3, 2}); m != 2.5 {
 		t.Error(m)
+	}
+}
+
+// A run of some rows takes the place of their kept samples, and of no others.
+func TestRowsArePutTogether(t *testing.T) {
+	dir := t.TempDir()
+	first := filled()
+	if err := first.load(dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := first.save([]string{"1", "12"}); err != nil {
+		t.Fatal(err)
+	}
+	second := &bench{}
+	if err := second.load(dir); err != nil {
+		t.Fatal(err)
+	}
+	second.add("12", "ours", sample{"ready ms": 20})
+	if err := second.save([]string{"12"}); err != nil {
+		t.Fatal(err)
+	}
+	third := &bench{}
+	if err := third.load(dir); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(third.samples("1", "ours F")); n != 3 {
+		t.Errorf("%d samples of row 1, want the 3 of the first run", n)
+	}
+	if s := third.samples("12", "ours"); len(s) != 1 || s[0]["ready ms"] != 20 {
+		t.Errorf("row 12 has %v, want the second run's", s)
+	}
+	if s := third.samples("12", "kafka"); s != nil {
+		t.Errorf("row 12 keeps %v of the first run beside ours of the second", s)
 	}
 }
