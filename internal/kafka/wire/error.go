@@ -9,6 +9,7 @@ type errorEntry struct {
 	name      string
 	retriable bool
 	meaning   string
+	remedy    string // empty: this node does not answer it
 }
 
 // String is Kafka's name of the code.
@@ -33,6 +34,14 @@ func (e ErrorCode) Meaning() string {
 		return t.meaning
 	}
 	return "an error code that Kafka 4.3 does not have"
+}
+
+// Remedy is what to do about it; empty where this node never answers the code.
+func (e ErrorCode) Remedy() string {
+	if t := e.entry(); t != nil {
+		return t.remedy
+	}
+	return ""
 }
 
 // Retriable says whether Kafka's clients send the request again by themselves.
