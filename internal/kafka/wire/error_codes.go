@@ -244,7 +244,7 @@ var errorTable = [...]errorEntry{
 	{"POSITION_OUT_OF_RANGE", false, "the position lies outside the snapshot", ""},
 	{"UNKNOWN_TOPIC_ID", true, "this server does not host the topic id", "nothing: the topic was deleted or made again, and the client reads the metadata again"},
 	{"DUPLICATE_BROKER_REGISTRATION", false, "the broker id is registered by another live broker", ""},
-	{"BROKER_ID_NOT_REGISTERED", false, "the broker id is not registered", "name a broker that exists: `millrace config get` without a name asks for the cluster's default"},
+	{"BROKER_ID_NOT_REGISTERED", false, "the broker id is not registered", "name a broker that exists; `millrace config get --cluster` asks for the default of all"},
 	{"INCONSISTENT_TOPIC_ID", true, "the topic id of the log differs from that of the request", ""},
 	{"INCONSISTENT_CLUSTER_ID", false, "the request came from a node of another cluster", ""},
 	{"TRANSACTIONAL_ID_NOT_FOUND", false, "there is no such transactional id", ""},
