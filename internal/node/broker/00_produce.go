@@ -237,8 +237,8 @@ func (c *produceCall) checkHeader(in *wire.ProducePartition) (h batch.Header, ba
 		return h, refusal(wire.InvalidRecord, fmt.Sprintf("%d records do not fit the last offset delta %d", h.Count, h.LastOffsetDelta))
 	case h.Control():
 		return h, refusal(wire.InvalidRecord, "control batches are written by the broker only")
-	case h.Transactional():
-		return h, refusal(wire.InvalidRecord, "a transactional batch needs a transactional id")
+	case h.Transactional(): // Kafka asks for the right to the transactional id, and there is none
+		return h, refusal(wire.TransactionalIDAuthorizationFailed, "transactions are not supported by this broker")
 	case h.ProducerID >= 0 && (h.BaseSequence < 0 || h.ProducerEpoch < 0):
 		return h, refusal(wire.InvalidRecord, "an idempotent batch needs a sequence and an epoch")
 	case h.Codec() > batch.Zstd || h.Codec() < 0:

@@ -2,10 +2,12 @@
 //
 // Finds an offset by timestamp, or by one of the special ones: -1 the end (high watermark, or last stable offset for
 // readers of committed transactions), -2 and -4 the log start, -3 the record with the largest timestamp, -5 and -6
-// offsets of tiered storage, which there is none of: -1. Needs Describe on each topic.
+// offsets of tiered storage, which there is none of: -1. A partition that stands twice in the request is
+// INVALID_REQUEST. Needs Describe on each topic.
 //
 //	v2   isolation level
 //	v4   leader epochs
+//	v5   OFFSET_NOT_AVAILABLE, before it LEADER_NOT_AVAILABLE
 //	v6   flexible
 //	v7   -3
 //	v8   -4
@@ -26,6 +28,7 @@ var _ = register(API{Key: wire.ListOffsets, Min: 1, Max: 11, Handle: decoded(han
 
 func handleListOffsets(r *Request, req *kmsg.ListOffsetsRequest) {
 	resp := kmsg.NewPtrListOffsetsResponse()
+	twice := askedTwice(req)
 	for i := range req.Topics {
 		in := &req.Topics[i]
 		t := kmsg.NewListOffsetsResponseTopic()
@@ -34,8 +37,14 @@ func handleListOffsets(r *Request, req *kmsg.ListOffsetsRequest) {
 		for j := range in.Partitions {
 			p := &in.Partitions[j]
 			found := located{code: wire.TopicAuthorizationFailed, offset: -1, timestamp: -1, epoch: -1}
-			if may {
+			switch {
+			case may && twice[partitionName{in.Topic, p.Partition}]:
+				found.code = wire.InvalidRequest
+			case may:
 				found = r.locate(in.Topic, p, req.IsolationLevel == 1)
+			}
+			if found.code == wire.OffsetNotAvailable && r.Version < 5 {
+				found.code = wire.LeaderNotAvailable
 			}
 			r.fail(found.code)
 			out := kmsg.NewListOffsetsResponseTopicPartition()
@@ -46,6 +55,26 @@ func handleListOffsets(r *Request, req *kmsg.ListOffsetsRequest) {
 		resp.Topics = append(resp.Topics, t)
 	}
 	r.Reply(resp)
+}
+
+type partitionName struct {
+	topic     string
+	partition int32
+}
+
+// askedTwice finds the partitions that a request names more than once.
+func askedTwice(req *kmsg.ListOffsetsRequest) map[partitionName]bool {
+	seen, twice := map[partitionName]bool{}, map[partitionName]bool{}
+	for _, t := range req.Topics {
+		for _, p := range t.Partitions {
+			name := partitionName{t.Topic, p.Partition}
+			if seen[name] {
+				twice[name] = true
+			}
+			seen[name] = true
+		}
+	}
+	return twice
 }
 
 // located is an offset that was looked for; -1 where there is none.

@@ -2,8 +2,9 @@
 //
 // Describes brokers and topics as a client of this listener reaches them. A topic that is asked for by name and does
 // not exist is created if auto.create.topics.enable holds, the request allows it and the client may; the answer then
-// waits until its leader is ready. Illegal names are INVALID_TOPIC_EXCEPTION. Needs Describe on each topic: without it a
-// topic is left out of a list of all, and is TOPIC_AUTHORIZATION_FAILED by name. Creating needs Create.
+// waits until its leader is ready. Illegal names are INVALID_TOPIC_EXCEPTION. A topic named twice is described once.
+// Needs Describe on each topic: without it a topic is left out of a list of all, and is TOPIC_AUTHORIZATION_FAILED by
+// name. Creating needs Create.
 //
 //	v1   null asks for all topics (in v0 the empty list), controller, racks, internal flag
 //	v2   cluster id
@@ -19,6 +20,7 @@
 package broker
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -31,20 +33,43 @@ import (
 var _ = register(API{Key: wire.Metadata, Min: 0, Max: 13, Handle: decoded(handleMetadata)})
 
 func handleMetadata(r *Request, req *kmsg.MetadataRequest) {
-	missing := r.creatable(req)
+	req.Topics = onceEach(req.Topics)
+	missing, denied := r.creatable(req)
 	if len(missing) == 0 {
-		r.Reply(r.metadata(req, nil))
+		r.Reply(r.metadata(req, denied))
 		return
 	}
-	r.create(missing, func(failed map[string]wire.ErrorCode) { r.Reply(r.metadata(req, failed)) })
+	r.create(missing, func(failed map[string]wire.ErrorCode) {
+		maps.Copy(failed, denied)
+		r.Reply(r.metadata(req, failed))
+	})
 }
 
-// creatable are the topics that the request creates by asking for them.
-func (r *Request) creatable(req *kmsg.MetadataRequest) (names []string) {
-	if r.b.noCreate || !r.b.brokerValues().Bool("auto.create.topics.enable") || r.Version >= 4 && !req.AllowAutoTopicCreation {
-		return nil
+// onceEach keeps the first of each name and id.
+func onceEach(all []kmsg.MetadataRequestTopic) []kmsg.MetadataRequestTopic {
+	type key struct {
+		name string
+		id   [16]byte
+	}
+	seen := map[key]bool{}
+	return slices.DeleteFunc(all, func(t kmsg.MetadataRequestTopic) bool {
+		k := key{id: t.TopicID}
+		if t.Topic != nil {
+			k.name = *t.Topic
+		}
+		was := seen[k]
+		seen[k] = true
+		return was
+	})
+}
+
+// creatable are the topics that the request creates by asking for them; denied are those that it may not create.
+func (r *Request) creatable(req *kmsg.MetadataRequest) (names []string, denied map[string]wire.ErrorCode) {
+	if r.b.noCreate || r.Version >= 4 && !req.AllowAutoTopicCreation || !r.b.brokerValues().Bool("auto.create.topics.enable") {
+		return nil, nil
 	}
 	image := r.b.host.Image()
+	denied = map[string]wire.ErrorCode{}
 	for _, t := range req.Topics {
 		if t.Topic == nil || *t.Topic == "" || image.Topic(*t.Topic) != nil || !legalTopic(*t.Topic) {
 			continue
@@ -55,10 +80,11 @@ func (r *Request) creatable(req *kmsg.MetadataRequest) (names []string) {
 		}
 		if r.allowed(auth.Create, auth.Cluster) || r.allowed(auth.Create, name) {
 			names = append(names, *t.Topic)
+		} else {
+			denied[*t.Topic] = wire.TopicAuthorizationFailed
 		}
 	}
-	slices.Sort(names)
-	return slices.Compact(names)
+	return names, denied
 }
 
 // create makes topics with the defaults, and calls then once their leaders are ready.
@@ -107,8 +133,8 @@ func (r *Request) metadata(req *kmsg.MetadataRequest, failed map[string]wire.Err
 	id := r.b.host.ClusterID()
 	resp.ClusterID = &id
 	resp.ControllerID = r.b.host.NodeID()
-	if req.IncludeClusterAuthorizedOperations && r.allowed(auth.Describe, auth.Cluster) {
-		resp.AuthorizedOperations = r.operations(auth.Cluster)
+	if req.IncludeClusterAuthorizedOperations {
+		resp.AuthorizedOperations = r.clusterOperations()
 	}
 	if all := req.Topics == nil || r.Version == 0 && len(req.Topics) == 0; all {
 		image.Topics(func(t *meta.Topic) bool {
@@ -138,6 +164,9 @@ func (r *Request) namedTopic(image *meta.Image, req *kmsg.MetadataRequest, in *k
 			t.IsInternal = isInternal(*in.Topic)
 		}
 		return t
+	}
+	if r.Version < 12 && (in.Topic == nil || in.TopicID != [16]byte{}) {
+		return refuse(wire.InvalidRequest)
 	}
 	if in.Topic == nil {
 		t := image.TopicByID(in.TopicID)

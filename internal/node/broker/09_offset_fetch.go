@@ -79,10 +79,6 @@ func (r *Request) fetchGroup(in *kmsg.OffsetFetchRequestGroup, stable bool, out 
 		}
 		command.Topics = append(command.Topics, group.FetchTopic{Topic: name, TopicID: in.Topics[i].TopicID, Partitions: in.Topics[i].Partitions})
 	}
-	if !command.All && len(command.Topics) == 0 {
-		done()
-		return
-	}
 	ask(r, in.Group, command, func(reply group.OffsetFetchReply, code wire.ErrorCode) {
 		if code == wire.None {
 			code = reply.Err

@@ -46,7 +46,7 @@ func (r *Request) coordinators(req *kmsg.FindCoordinatorRequest, failed map[stri
 	resp.NodeID = -1
 	for _, key := range req.CoordinatorKeys {
 		c := kmsg.NewFindCoordinatorResponseCoordinator()
-		c.Key, c.NodeID = key, -1
+		c.Key, c.NodeID, c.Port = key, -1, -1
 		node, code, why := r.coordinator(req.CoordinatorType, key, failed)
 		if code == wire.None {
 			c.NodeID, c.Host, c.Port = node.ID, node.Host, node.Port

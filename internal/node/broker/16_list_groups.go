@@ -2,7 +2,7 @@
 //
 // Lists the groups that this broker coordinates. A partition of __consumer_offsets that is still being loaded makes the
 // answer COORDINATOR_LOAD_IN_PROGRESS, so that a list is never silently short. Groups that the client may not describe
-// are left out.
+// are left out, unless it may describe the cluster.
 //
 //	v3  flexible
 //	v4  states, and a filter by them
@@ -25,7 +25,7 @@ import (
 var _ = register(API{Key: wire.ListGroups, Min: 0, Max: 5, Handle: decoded(handleListGroups)})
 
 func handleListGroups(r *Request, req *kmsg.ListGroupsRequest) {
-	l := &groupList{r: r, resp: kmsg.NewPtrListGroupsResponse(), open: 1}
+	l := &groupList{r: r, all: r.allowed(auth.Describe, auth.Cluster), resp: kmsg.NewPtrListGroupsResponse(), open: 1}
 	l.resp.Groups = []kmsg.ListGroupsResponseGroup{}
 	if t := r.b.host.Image().Topic(offsetsTopic); t != nil {
 		for p := range t.Partitions {
@@ -43,7 +43,8 @@ func handleListGroups(r *Request, req *kmsg.ListGroupsRequest) {
 
 // groupList gathers what the partitions answer.
 type groupList struct {
-	r *Request
+	r   *Request
+	all bool
 
 	mu   sync.Mutex
 	resp *kmsg.ListGroupsResponse
@@ -58,7 +59,7 @@ func (l *groupList) add(reply group.ListReply, code wire.ErrorCode) {
 		l.r.fail(code)
 	}
 	for _, g := range reply.Groups {
-		if !l.r.allowed(auth.Describe, auth.Group(g.Group)) {
+		if !l.all && !l.r.allowed(auth.Describe, auth.Group(g.Group)) {
 			continue
 		}
 		out := kmsg.NewListGroupsResponseGroup()

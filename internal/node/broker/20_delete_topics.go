@@ -1,6 +1,6 @@
 // DeleteTopics (key 20), versions 1-6
 //
-// Deletes topics by name or id; the files go after file.delete.delay.ms. Internal topics cannot be deleted, and none
+// Deletes topics by name or by id, not both; the files go after file.delete.delay.ms. Internal topics cannot be deleted, and none
 // while delete.topic.enable=false. Needs Delete on each topic.
 //
 //	v4  flexible
@@ -62,6 +62,9 @@ func handleDeleteTopics(r *Request, req *kmsg.DeleteTopicsRequest) {
 }
 
 func (r *Request) judgeDeletion(in *kmsg.DeleteTopicsRequestTopic) (wire.ErrorCode, string) {
+	if named := in.Topic != nil; named == (in.TopicID != [16]byte{}) {
+		return wire.InvalidRequest, "A topic is named either by its name or by its id."
+	}
 	t := r.b.host.Image().TopicByID(in.TopicID)
 	if in.Topic != nil {
 		t = r.b.host.Image().Topic(*in.Topic)

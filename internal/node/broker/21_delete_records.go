@@ -46,6 +46,7 @@ func handleDeleteRecords(r *Request, req *kmsg.DeleteRecordsRequest) {
 			open.Add(1)
 			r.deleteRecords(req.Topics[i].Topic, p, func(start int64, code wire.ErrorCode) {
 				out.LowWatermark, out.ErrorCode = start, int16(code)
+				r.fail(code)
 				done()
 			})
 		}

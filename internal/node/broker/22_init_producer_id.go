@@ -37,6 +37,10 @@ func handleInitProducerID(r *Request, req *kmsg.InitProducerIDRequest) {
 		refuse(wire.TransactionalIDAuthorizationFailed)
 		return
 	}
+	if (req.ProducerID == -1) != (req.ProducerEpoch == -1) {
+		refuse(wire.InvalidRequest)
+		return
+	}
 	if !r.allowed(auth.IdempotentWrite, auth.Cluster) && !r.mayWriteSomewhere() {
 		refuse(wire.ClusterAuthorizationFailed)
 		return

@@ -1,8 +1,9 @@
 // DescribeConfigs (key 32), versions 1-4
 //
 // Describes the settings of topics, of this broker, of the cluster-wide broker default (broker "") and of groups, with
-// the chain of synonyms that says where a value comes from. Secret values are null. Needs DescribeConfigs on the topic,
-// the group or the cluster.
+// the chain of synonyms that says where a value comes from. Secret values are null. There are no loggers whose level can
+// be changed: a broker's list is empty. Subscriptions to client metrics are INVALID_REQUEST. Needs DescribeConfigs on the
+// topic, the group or the cluster.
 //
 //	v1  synonyms, source
 //	v3  types, documentation
@@ -63,10 +64,15 @@ func (r *Request) describeResource(kind int8, name string, names []string) ([]co
 		if name == "" {
 			return config.DescribeClusterDefault(cluster, names), wire.None, ""
 		}
-		if name != r.b.nodeName() {
-			return nil, wire.InvalidRequest, fmt.Sprintf("Unexpected broker id, expected %s or empty string, but received %s", r.b.nodeName(), name)
+		if code, why := r.b.otherBroker(name); code != wire.None {
+			return nil, code, why
 		}
 		return config.DescribeBroker(s, cluster, own, names), wire.None, ""
+	case loggerConfigs:
+		code, why := r.b.judgeLogger(name, nil)
+		return nil, code, why
+	case metricsConfigs:
+		return nil, wire.InvalidRequest, noMetricsSubscriptions
 	case groupConfigs:
 		if name == "" {
 			return nil, wire.InvalidRequest, "a group needs a name"

@@ -1,6 +1,7 @@
 // AlterConfigs (key 33), versions 0-2
 //
-// Replaces all dynamic settings of a resource by those given. Java's AdminClient no longer sends it; other clients do.
+// Replaces all dynamic settings of a resource by those given. A broker's own settings are changed by asking that broker.
+// Java's AdminClient no longer sends it; other clients do.
 // Needs AlterConfigs on the topic, the group or the cluster.
 //
 //	v2  flexible
@@ -8,6 +9,8 @@
 package broker
 
 import (
+	"fmt"
+
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"millrace/internal/core/auth"
@@ -40,6 +43,7 @@ func handleAlterConfigs(r *Request, req *kmsg.AlterConfigsRequest) {
 	}
 	r.alter(command, len(passed), func(n int, code wire.ErrorCode, why string) {
 		out := &resp.Resources[passed[n]]
+		code = alterationError(int8(out.ResourceType), code)
 		out.ErrorCode, out.ErrorMessage = int16(code), explain(code, why)
 	}, func() { r.Reply(resp) })
 }
@@ -50,10 +54,25 @@ func (r *Request) judgeAlteration(kind int8, name string) (wire.ErrorCode, strin
 		return code, ""
 	}
 	switch kind {
-	case topicConfigs, brokerConfigs, groupConfigs:
+	case topicConfigs, groupConfigs:
 		return wire.None, ""
+	case brokerConfigs:
+		if name == "" {
+			return wire.None, ""
+		}
+		return r.b.otherBroker(name)
+	case metricsConfigs:
+		return wire.InvalidRequest, noMetricsSubscriptions
 	}
-	return wire.InvalidRequest, "this resource has no settings that can be altered"
+	return wire.InvalidRequest, fmt.Sprintf("Unknown resource type %d", kind)
+}
+
+// alterationError: Kafka's brokers judge their own settings, and call INVALID_REQUEST what is INVALID_CONFIG on topics.
+func alterationError(kind int8, code wire.ErrorCode) wire.ErrorCode {
+	if kind == brokerConfigs && code == wire.InvalidConfig {
+		return wire.InvalidRequest
+	}
+	return code
 }
 
 // alter passes n resources to the controller, gives each its outcome, and calls then once the change shows here.

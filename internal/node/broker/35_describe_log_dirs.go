@@ -46,9 +46,13 @@ func handleDescribeLogDirs(r *Request, req *kmsg.DescribeLogDirsRequest) {
 
 // placed calls f for every partition asked for, topic by topic; no topics means all.
 func (r *Request) placed(req *kmsg.DescribeLogDirsRequest, f func(topic string, partition int32)) {
+	seen := map[partitionName]bool{}
 	for _, t := range req.Topics {
 		for _, p := range t.Partitions {
-			f(t.Topic, p)
+			if name := (partitionName{t.Topic, p}); !seen[name] {
+				seen[name] = true
+				f(t.Topic, p)
+			}
 		}
 	}
 	if req.Topics != nil {

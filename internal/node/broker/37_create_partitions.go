@@ -1,6 +1,7 @@
 // CreatePartitions (key 37), versions 0-3
 //
-// Adds partitions to topics. Needs Alter on each topic.
+// Adds partitions to topics. Internal topics are refused: what they hold is placed by the number of their partitions.
+// Needs Alter on each topic.
 //
 //	v2  flexible
 
@@ -33,8 +34,13 @@ func handleCreatePartitions(r *Request, req *kmsg.CreatePartitionsRequest) {
 			out.ErrorCode, out.ErrorMessage = int16(wire.InvalidRequest), text("Duplicate topic name.")
 		case !r.allowed(auth.Alter, auth.Topic(in.Topic)):
 			out.ErrorCode = int16(wire.TopicAuthorizationFailed)
+		case isInternal(in.Topic):
+			out.ErrorCode, out.ErrorMessage = int16(wire.InvalidTopicException), text("the number of partitions of an internal topic cannot change")
 		default:
 			more := meta.MorePartitions{Topic: in.Topic, Count: in.Count}
+			if in.Assignment != nil { // an empty one is not the same as none
+				more.Assignments = [][]int32{}
+			}
 			for _, a := range in.Assignment {
 				more.Assignments = append(more.Assignments, a.Replicas)
 			}

@@ -1,12 +1,14 @@
 // DeleteGroups (key 42), versions 0-2
 //
-// Deletes empty groups with their positions. Needs Delete on each group.
+// Deletes empty groups with their positions; a group named twice is deleted once. Needs Delete on each group.
 //
 //	v2  flexible
 
 package broker
 
 import (
+	"slices"
+
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"millrace/internal/core/auth"
@@ -17,6 +19,8 @@ import (
 var _ = register(API{Key: wire.DeleteGroups, Min: 0, Max: 2, Handle: decoded(handleDeleteGroups)})
 
 func handleDeleteGroups(r *Request, req *kmsg.DeleteGroupsRequest) {
+	slices.Sort(req.Groups)
+	req.Groups = slices.Compact(req.Groups)
 	resp := kmsg.NewPtrDeleteGroupsResponse()
 	resp.Groups = make([]kmsg.DeleteGroupsResponseGroup, len(req.Groups))
 	put := func(i int, code wire.ErrorCode) {

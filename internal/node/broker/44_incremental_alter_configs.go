@@ -1,8 +1,8 @@
 // IncrementalAlterConfigs (key 44), versions 0-1
 //
 // Sets, deletes, appends to and subtracts from single settings of topics, of a broker, of the cluster-wide broker
-// default (broker "") and of groups. Each resource stands or falls alone. Needs AlterConfigs on the topic, the group or
-// the cluster.
+// default (broker "") and of groups. Each resource stands or falls alone. A broker's own settings are changed by asking
+// that broker; it has no loggers. Needs AlterConfigs on the topic, the group or the cluster.
 //
 //	v1  flexible
 
@@ -11,6 +11,7 @@ package broker
 import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"millrace/internal/core/auth"
 	"millrace/internal/core/meta"
 	"millrace/internal/kafka/wire"
 )
@@ -25,7 +26,7 @@ func handleIncrementalAlterConfigs(r *Request, req *kmsg.IncrementalAlterConfigs
 		in := &req.Resources[i]
 		out := kmsg.NewIncrementalAlterConfigsResponseResource()
 		out.ResourceType, out.ResourceName = in.ResourceType, in.ResourceName
-		if code, why := r.judgeAlteration(int8(in.ResourceType), in.ResourceName); code != wire.None {
+		if code, why := r.judgeOps(in); code != wire.None || int8(in.ResourceType) == loggerConfigs {
 			out.ErrorCode, out.ErrorMessage = int16(code), explain(code, why)
 			r.fail(code)
 		} else {
@@ -40,6 +41,21 @@ func handleIncrementalAlterConfigs(r *Request, req *kmsg.IncrementalAlterConfigs
 	}
 	r.alter(command, len(passed), func(n int, code wire.ErrorCode, why string) {
 		out := &resp.Resources[passed[n]]
+		code = alterationError(int8(out.ResourceType), code)
 		out.ErrorCode, out.ErrorMessage = int16(code), explain(code, why)
 	}, func() { r.Reply(resp) })
+}
+
+func (r *Request) judgeOps(in *kmsg.IncrementalAlterConfigsRequestResource) (wire.ErrorCode, string) {
+	if int8(in.ResourceType) != loggerConfigs {
+		return r.judgeAlteration(int8(in.ResourceType), in.ResourceName)
+	}
+	if code := r.mayConfigure(auth.AlterConfigs, loggerConfigs, in.ResourceName); code != wire.None {
+		return code, ""
+	}
+	var names []string
+	for _, c := range in.Configs {
+		names = append(names, c.Name)
+	}
+	return r.b.judgeLogger(in.ResourceName, names)
 }

@@ -34,11 +34,14 @@ func handleOffsetDelete(r *Request, req *kmsg.OffsetDeleteRequest) {
 			r.fail(code)
 			continue
 		}
-		t := group.OffsetDeleteTopic{Topic: in.Topic}
-		for _, p := range in.Partitions {
-			t.Partitions = append(t.Partitions, p.Partition)
+		t, absent := r.forgetting(in)
+		if len(absent.Partitions) > 0 {
+			resp.Topics = append(resp.Topics, refusedForgetting(&absent, wire.UnknownTopicOrPartition))
+			r.fail(wire.UnknownTopicOrPartition)
 		}
-		command.Topics = append(command.Topics, t)
+		if len(t.Partitions) > 0 {
+			command.Topics = append(command.Topics, t)
+		}
 	}
 	ask(r, req.Group, command, func(reply group.OffsetDeleteReply, code wire.ErrorCode) {
 		if code == wire.None {
@@ -49,17 +52,43 @@ func handleOffsetDelete(r *Request, req *kmsg.OffsetDeleteRequest) {
 			return
 		}
 		for _, t := range reply.Topics {
-			out := kmsg.NewOffsetDeleteResponseTopic()
-			out.Topic = t.Topic
+			out := answerOf(resp, t.Topic)
 			for _, p := range t.Partitions {
 				o := kmsg.NewOffsetDeleteResponseTopicPartition()
 				o.Partition, o.ErrorCode = p.Partition, int16(p.Err)
 				out.Partitions = append(out.Partitions, o)
+				r.fail(p.Err)
 			}
-			resp.Topics = append(resp.Topics, out)
 		}
 		r.Reply(resp)
 	})
+}
+
+// answerOf is the topic's place in the answer: some of its partitions may have been refused already.
+func answerOf(resp *kmsg.OffsetDeleteResponse, topic string) *kmsg.OffsetDeleteResponseTopic {
+	for i := range resp.Topics {
+		if resp.Topics[i].Topic == topic {
+			return &resp.Topics[i]
+		}
+	}
+	out := kmsg.NewOffsetDeleteResponseTopic()
+	out.Topic = topic
+	resp.Topics = append(resp.Topics, out)
+	return &resp.Topics[len(resp.Topics)-1]
+}
+
+// forgetting parts the partitions that exist from those that do not.
+func (r *Request) forgetting(in *kmsg.OffsetDeleteRequestTopic) (ask group.OffsetDeleteTopic, absent kmsg.OffsetDeleteRequestTopic) {
+	ask.Topic, absent.Topic = in.Topic, in.Topic
+	known := r.b.host.Image().Topic(in.Topic)
+	for _, p := range in.Partitions {
+		if known == nil || p.Partition < 0 || int(p.Partition) >= len(known.Partitions) {
+			absent.Partitions = append(absent.Partitions, p)
+			continue
+		}
+		ask.Partitions = append(ask.Partitions, p.Partition)
+	}
+	return ask, absent
 }
 
 func (r *Request) mayForget(topic string) wire.ErrorCode {

@@ -13,7 +13,6 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"millrace/internal/core/auth"
 	"millrace/internal/kafka/wire"
 )
 
@@ -50,8 +49,8 @@ func handleDescribeCluster(r *Request, req *kmsg.DescribeClusterRequest) {
 			resp.Brokers = append(resp.Brokers, b)
 		}
 	}
-	if req.IncludeClusterAuthorizedOperations && r.allowed(auth.Describe, auth.Cluster) {
-		resp.ClusterAuthorizedOperations = r.operations(auth.Cluster)
+	if req.IncludeClusterAuthorizedOperations {
+		resp.ClusterAuthorizedOperations = r.clusterOperations()
 	}
 	r.Reply(resp)
 }

@@ -36,6 +36,8 @@ func (r *Request) describeProducers(topic string, partition int32, may bool) kms
 	code := wire.None
 	p := r.b.host.Partition(topic, partition)
 	switch {
+	case !legalTopic(topic):
+		code = wire.InvalidTopicException
 	case !may:
 		code = wire.TopicAuthorizationFailed
 	case p == nil:

@@ -48,6 +48,7 @@ func handleListConfigResources(r *Request, req *kmsg.ListConfigResourcesRequest)
 	}
 	for _, kind := range types {
 		if !slices.Contains(known, kind) {
+			resp.ConfigResources = resp.ConfigResources[:0]
 			refuse(wire.UnsupportedVersion)
 			return
 		}

@@ -1,8 +1,9 @@
 // DescribeTopicPartitions (key 75), version 0
 //
 // Describes topics page by page: at most response.partition.limit partitions, bounded by
-// max.request.partition.size.limit, from a cursor on, topics by name. No topics asked for means all. Lists are never
-// null, as Java's AdminClient insists. Needs Describe on each topic.
+// max.request.partition.size.limit, from a cursor on, topics by name. No topics asked for means all. A cursor on a topic
+// that is not among those asked for, or on a negative partition, is INVALID_REQUEST. Lists are never null, as Java's
+// AdminClient insists. Needs Describe on each topic.
 
 package broker
 
@@ -22,6 +23,10 @@ func handleDescribeTopicPartitions(r *Request, req *kmsg.DescribeTopicPartitions
 	resp := kmsg.NewPtrDescribeTopicPartitionsResponse()
 	resp.Topics = []kmsg.DescribeTopicPartitionsResponseTopic{}
 	image, all := r.b.host.Image(), len(req.Topics) == 0
+	if c := req.Cursor; c != nil && (c.Partition < 0 || !all && !asksFor(req, c.Topic)) {
+		r.refusePages(req, resp)
+		return
+	}
 	left := max(1, min(int(req.ResponsePartitionLimit), r.b.limits.requestPartition))
 	for _, name := range pageNames(image, req) {
 		first := 0
@@ -53,6 +58,22 @@ func handleDescribeTopicPartitions(r *Request, req *kmsg.DescribeTopicPartitions
 			break
 		}
 	}
+	r.Reply(resp)
+}
+
+func asksFor(req *kmsg.DescribeTopicPartitionsRequest, topic string) bool {
+	return slices.ContainsFunc(req.Topics, func(t kmsg.DescribeTopicPartitionsRequestTopic) bool { return t.Topic == topic })
+}
+
+// refusePages answers a cursor that points nowhere; the API has no place for an error but the topics.
+func (r *Request) refusePages(req *kmsg.DescribeTopicPartitionsRequest, resp *kmsg.DescribeTopicPartitionsResponse) {
+	for i := range req.Topics {
+		out := kmsg.NewDescribeTopicPartitionsResponseTopic()
+		out.Topic, out.ErrorCode = &req.Topics[i].Topic, int16(wire.InvalidRequest)
+		out.Partitions = []kmsg.DescribeTopicPartitionsResponseTopicPartition{}
+		resp.Topics = append(resp.Topics, out)
+	}
+	r.fail(wire.InvalidRequest)
 	r.Reply(resp)
 }
 

@@ -214,7 +214,7 @@ func TestProduceRules(t *testing.T) {
 		{"count 0", "plain", 9, -1, bend(good(), func(b []byte) { put32(b[57:], 0) }), wire.InvalidRecord},
 		{"count against last offset delta", "plain", 9, -1, bend(good(), func(b []byte) { put32(b[57:], 3) }), wire.InvalidRecord},
 		{"control batch", "plain", 9, -1, bend(good(), func(b []byte) { put16(b[21:], 0x20) }), wire.InvalidRecord},
-		{"transactional batch without an id (T4)", "plain", 9, -1, bend(good(), func(b []byte) { put16(b[21:], 0x10) }), wire.InvalidRecord},
+		{"transactional batch without an id (T4)", "plain", 9, -1, bend(good(), func(b []byte) { put16(b[21:], 0x10) }), wire.TransactionalIDAuthorizationFailed},
 		{"unknown codec", "plain", 9, -1, bend(good(), func(b []byte) { put16(b[21:], 5) }), wire.UnsupportedCompressionType},
 		{"zstd in version 6", "plain", 6, -1, records(t, batch.Options{Codec: batch.Zstd}, "a"), wire.UnsupportedCompressionType},
 		{"zstd in version 7", "plain", 7, -1, records(t, batch.Options{Codec: batch.Zstd}, "a"), wire.None},

@@ -65,6 +65,14 @@ func (r *Request) operations(res auth.Resource) int32 {
 	return auth.OperationBits(r.b.authorizer, r.conn.principal, r.conn.host, res)
 }
 
+// clusterOperations are none for a client that may not even describe the cluster.
+func (r *Request) clusterOperations() int32 {
+	if !r.allowed(auth.Describe, auth.Cluster) {
+		return 0
+	}
+	return r.operations(auth.Cluster)
+}
+
 // Reply answers with a message of kmsg.
 func (r *Request) Reply(resp kmsg.Response) {
 	resp.SetVersion(r.Version)
