@@ -1,31 +1,27 @@
-// Package boot is the composition root: it alone knows every part, reads the settings, and joins host, broker and
-// admin port into one node.
+// Package boot is the composition root: it alone knows every part, reads the settings, and joins host, broker, admin
+// port and apps into one node.
 package boot
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
-	"os"
 	"strconv"
+	"sync/atomic"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kgo"
+
 	"millrace/internal/config"
-	"millrace/internal/core/group"
-	"millrace/internal/core/machine"
 	"millrace/internal/core/meta"
-	"millrace/internal/kafka/wire"
 	"millrace/internal/metrics"
 	"millrace/internal/node/admin"
 	"millrace/internal/node/broker"
-	"millrace/internal/node/commitlog"
 	"millrace/internal/node/env"
 	"millrace/internal/node/host"
 )
-
-// offsetsTopic holds the group machines.
-const offsetsTopic = "__consumer_offsets"
 
 // Options say what a node is.
 type Options struct {
@@ -38,158 +34,203 @@ type Options struct {
 
 // Node is a running node.
 type Node struct {
-	o        Options
-	host     *host.Host
-	broker   *broker.Broker
-	admin    *admin.Server
-	recovery admin.Recovery
+	// Constant after construction.
+	o       Options
+	metrics *metrics.Metrics
+	pipe    *broker.Pipe
+
+	// Set by Start in this order; what was reached is taken down by Stop.
+	admin  *admin.Server
+	host   *host.Host
+	broker *broker.Broker
+	client *kgo.Client // of the apps, through the pipe
+
+	// What HTTP requests look at while Start is under way.
+	opened   atomic.Pointer[host.Host]
+	recovery recovery
 }
 
-// Start brings a node up: directories recovered, listeners bound, the start registered, and only then clients served.
+// Kafka's numbers for the state of a broker.
+const (
+	stateStarting   = 1
+	stateRecovering = 2
+	stateRunning    = 3
+	stateStopping   = 6
+)
+
+// Start brings a node up: ports tried, directories recovered, listeners bound, the start registered, and only then
+// clients served. A start that fails leaves nothing open.
 func Start(o Options) (*Node, error) {
-	n := &Node{o: o}
-	m := metrics.New(o.Version)
-	if err := n.startAdmin(m); err != nil {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	n := &Node{o: o, metrics: metrics.New(o.Version), pipe: &broker.Pipe{}}
+	n.metrics.State.Set(stateStarting)
+	n.metrics.LogDirs(n.logDirs)
+	if err := n.startAdmin(); err != nil {
 		return nil, err
 	}
-	if err := n.start(m); err != nil {
-		n.Stop(context.Background())
-		return nil, err
+	if err := n.start(); err != nil {
+		stop, cancel := context.WithTimeout(context.Background(), stopWithin)
+		defer cancel()
+		return nil, errors.Join(err, n.Stop(stop))
 	}
+	n.metrics.State.Set(stateRunning)
 	n.recovery.Serving()
 	return n, nil
 }
 
-func (n *Node) startAdmin(m *metrics.Metrics) error {
-	o := admin.Options{Network: n.o.Env.Network, Metrics: m.Handler(), Log: n.o.Log, Healthy: n.healthy,
-		Ready: func() admin.Readiness { return n.recovery.At(n.o.Env.Clock.Now()) }}
-	for _, a := range n.o.Settings.AdminListeners() {
+func (n *Node) startAdmin() error {
+	s := n.o.Settings
+	o := admin.Options{Network: n.o.Env.Network, Metrics: n.metrics.Handler(), Log: n.o.Log, Healthy: n.healthy,
+		AllowedHosts: s.List("admin.allowed.hosts"), Ready: func() admin.Readiness { return n.recovery.At(n.o.Env.Clock.Now()) }}
+	for _, a := range s.AdminListeners() {
 		o.Listen = append(o.Listen, a.String())
 	}
 	n.admin = admin.New(o)
-	return n.admin.Start()
+	return explainAdmin(n.admin.Start())
 }
 
-func (n *Node) start(m *metrics.Metrics) error {
+func (n *Node) start() error {
 	s := n.o.Settings
-	h, err := host.Open(n.hostOptions())
-	if err != nil {
-		return err
-	}
-	n.host = h
 	listeners, err := broker.ListenersOf(s)
 	if err != nil {
 		return err
 	}
-	name, _ := os.Hostname()
-	for i, l := range listeners {
-		if l.AdvertisedHost == "" {
-			if bound, _, err := net.SplitHostPort(l.Address); err == nil && bound == "" {
-				listeners[i].AdvertisedHost = name
-			}
-		}
-	}
-	n.broker = broker.New(broker.Options{Env: n.o.Env, Settings: s, Listeners: listeners, Log: n.o.Log, Metrics: m, Limits: n.o.Limits})
-	if err := n.broker.Listen(); err != nil {
+	if err := n.tryPorts(listeners); err != nil {
 		return err
+	}
+	n.metrics.State.Set(stateRecovering)
+	if n.host, err = host.Open(n.hostOptions()); err != nil {
+		n.host = nil
+		return explain(err)
+	}
+	n.observeHost()
+	n.broker = broker.New(broker.Options{Env: n.o.Env, Settings: s, Listeners: append(listeners, n.inProcess()), Log: n.o.Log,
+		Metrics: n.metrics, Limits: n.o.Limits})
+	if err := n.broker.Listen(); err != nil {
+		return explainPort(err)
 	}
 	var rack *string
 	if v := s.String("broker.rack"); v != "" {
 		rack = &v
 	}
-	if err := h.Register(endpoints(n.broker.Endpoints()), rack); err != nil {
+	if err := n.host.Register(advertised(n.Endpoints()), rack); err != nil {
+		return explain(err)
+	}
+	n.broker.Serve(broker.Over(n.host))
+	if err := n.broker.Start(); err != nil {
 		return err
 	}
-	n.broker.Serve(broker.Over(h))
-	return n.broker.Start()
+	n.metrics.Broker(n.broker.Usage)
+	return n.startApps()
 }
 
-func endpoints(all []broker.Endpoint) (out []meta.Endpoint) {
+// tryPorts opens and closes every address, so that a port that is taken is told at once: before a recovery that may be
+// long, and before an empty directory is formatted.
+func (n *Node) tryPorts(listeners []broker.Listener) error {
+	for _, l := range listeners {
+		if _, port, err := net.SplitHostPort(l.Address); err != nil || port == "0" {
+			continue
+		}
+		ln, err := n.o.Env.Network.Listen("tcp", l.Address)
+		switch {
+		case err == nil:
+			ln.Close()
+		case l.Optional && addressMissing(err):
+		default:
+			return explainPort(fmt.Errorf("listener %s cannot open %s: %w", l.Name, l.Address, err))
+		}
+	}
+	return nil
+}
+
+// advertised are the endpoints that the metadata shall tell, one for each listener.
+func advertised(all []broker.Endpoint) (out []meta.Endpoint) {
 	seen := map[string]bool{}
 	for _, e := range all {
 		if seen[e.Name] {
 			continue
 		}
 		seen[e.Name] = true
-		protocol := int16(0)
+		protocol := config.Plaintext
 		if e.TLS {
-			protocol = 1
+			protocol = config.SSL
 		}
-		out = append(out, meta.Endpoint{Name: e.Name, Host: e.Host, Port: uint16(e.Port), Protocol: protocol})
+		out = append(out, meta.Endpoint{Name: e.Name, Host: e.Host, Port: uint16(e.Port), Protocol: int16(protocol)})
 	}
 	return out
 }
 
-func (n *Node) hostOptions() host.Options {
-	s := n.o.Settings
-	table := meta.Table{Static: s}
-	groups := group.SettingsOf(s.Values)
-	random := n.o.Env.Random
-	newMemberID := func() string { return wire.NewUUID(random.Uint64(), random.Uint64()).String() }
-	return host.Options{Env: n.o.Env, NodeID: s.NodeID(), Dirs: s.LogDirs(), Log: n.o.Log,
-		Controller: table.Options(meta.Options{Partitions: int32(s.Int("num.partitions")), ReplicationFactor: int16(s.Int("default.replication.factor")),
-			TopicDeletionDisabled: !s.Bool("delete.topic.enable")}),
-		LogConfig: func(image *meta.Image, topic string) commitlog.Config { return LogConfig(s, image, topic) },
-		MinISR:    table.MinISR,
-		Machines: map[string]func(int32) machine.Machine{
-			offsetsTopic: func(int32) machine.Machine {
-				return group.New(group.Options{Settings: groups, NewMemberID: newMemberID})
-			},
-		},
-		DeletedTopics: deletedTopics,
-		Progress: func(done, total int) {
-			n.recovery.Progress(n.o.Env.Clock.Now(), done, total)
-		},
-		Dir: commitlog.DirOptions{RecoveryThreads: s.Int("num.recovery.threads.per.data.dir"),
-			RetentionInterval: s.Duration("log.retention.check.interval.ms")},
-	}
-}
-
-func deletedTopics(gone []*meta.Topic) any {
-	var all []group.DeletedTopic
-	for _, t := range gone {
-		all = append(all, group.DeletedTopic{Name: t.Name, ID: t.ID})
-	}
-	return group.TopicsDeleted{Topics: all}
-}
-
 func (n *Node) healthy() error {
-	if n.host == nil {
+	h := n.opened.Load()
+	if h == nil {
 		return nil
 	}
-	for _, d := range n.host.Dirs() {
+	for _, d := range h.Dirs() {
 		if d.Err == nil {
 			return nil
 		}
 	}
-	return fmt.Errorf("no log directory is left")
+	return errors.New("no log directory is left")
 }
 
 // Endpoints are where clients reach the node.
-func (n *Node) Endpoints() []broker.Endpoint { return n.broker.Endpoints() }
+func (n *Node) Endpoints() (all []broker.Endpoint) {
+	for _, e := range n.broker.Endpoints() {
+		if e.Name != inProcessName {
+			all = append(all, e)
+		}
+	}
+	return all
+}
 
 // AdminAddresses are where the admin port listens.
 func (n *Node) AdminAddresses() []string { return n.admin.Addresses() }
 
-// Stop ends the node: no new requests, those in flight answered until ctx ends, everything flushed, and the clean
-// marker written last.
+// stopWithin is how long a stop may take; half of it is for the requests in flight.
+const stopWithin = 20 * time.Second
+
+// Stop ends the node: no new requests, those in flight answered for half of the time that ctx leaves, everything
+// flushed, and the clean marker written last. A disk that does not answer keeps the node no longer than ctx: then the
+// next start recovers, as after a crash.
 func (n *Node) Stop(ctx context.Context) error {
 	n.recovery.Stopping()
+	n.metrics.State.Set(stateStopping)
 	var first error
+	if n.client != nil {
+		n.client.Close()
+	}
 	if n.broker != nil {
-		first = n.broker.Stop(ctx)
+		requests, cancel := context.WithTimeout(ctx, n.half(ctx))
+		first = n.broker.Stop(requests)
+		cancel()
 	}
 	if n.host != nil {
-		if err := n.host.Close(); err != nil {
-			first = err
-		}
+		first = errors.Join(first, within(ctx, n.host.Close))
 	}
 	n.admin.Stop(ctx)
 	return first
 }
 
+func (n *Node) half(ctx context.Context) time.Duration {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return stopWithin
+	}
+	return deadline.Sub(n.o.Env.Clock.Now()) / 2
+}
+
+func within(ctx context.Context, closeAll func() error) error {
+	closed := make(chan error, 1)
+	go func() { closed <- closeAll() }()
+	select {
+	case err := <-closed:
+		return err
+	case <-ctx.Done():
+		return errors.New("the disk did not answer in time, so this was no clean stop: the next start recovers the logs")
+	}
+}
+
 // Address is host:port of an endpoint.
 func Address(e broker.Endpoint) string { return net.JoinHostPort(e.Host, strconv.Itoa(int(e.Port))) }
-
-// stopWithin is how long a stop waits for requests in flight.
-const stopWithin = 10 * time.Second

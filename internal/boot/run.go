@@ -15,8 +15,6 @@ import (
 	"millrace/internal/node/env"
 )
 
-func itoa(n int32) string { return strconv.Itoa(int(n)) }
-
 // Hooks are what the command line asks of the program.
 func Hooks(version string) cli.Hooks {
 	return cli.Hooks{Version: version,

@@ -3,7 +3,7 @@
 // metric stands in one table, from which docs/metrics.md is generated.
 //
 // Code on the hot path asks once for what it counts with (API, Topic, Listener, Dir) and keeps it: counting is then an
-// atomic addition. What exists per partition or group is not counted at all but asked for when somebody scrapes.
+// atomic addition. What exists per partition, directory or group is not counted at all but asked for when somebody scrapes.
 //
 // Labels come from clients, so their number is bounded: beyond the bound everything further shares the label
 // "(other)", and millrace_metrics_dropped_series_total says that it happened.
@@ -39,18 +39,14 @@ type Metrics struct {
 	requests   requestFamilies
 	topics     topicFamilies
 	network    networkFamilies
-	dirs       dirFamilies
+	syncs      *prometheus.HistogramVec
 	dropped    *prometheus.CounterVec
 	partitions *partitionCollector
+	logDirs    *logDirCollector
+	broker     *brokerCollector
 	controller *controllerCollector
 	groups     *groupCollector
 
-	// ParkedFetches and ParkedProduces are requests that wait without a goroutine.
-	ParkedFetches, ParkedProduces prometheus.Gauge
-	// FetchSessions are the incremental fetch sessions remembered.
-	FetchSessions prometheus.Gauge
-	// InFlightBytes are requests read and not answered; DecodingBytes is what they may become when decoded.
-	InFlightBytes, DecodingBytes prometheus.Gauge
 	// State is Kafka's broker state: 1 starting, 2 recovering, 3 running, 6 stopping.
 	State prometheus.Gauge
 }
@@ -62,17 +58,13 @@ func New(version string) *Metrics {
 	m.requests = newRequestFamilies(r)
 	m.topics = newTopicFamilies(r, m.dropped)
 	m.network = newNetworkFamilies(r, m.dropped)
-	m.dirs = newDirFamilies(r)
+	m.syncs = histograms(r, "kafka_log_logflushstats_logflushrateandtimems")
 	m.partitions = &partitionCollector{dropped: m.dropped}
+	m.logDirs, m.broker = &logDirCollector{}, &brokerCollector{}
 	m.controller = &controllerCollector{}
 	m.groups = &groupCollector{dropped: m.dropped}
-	r.MustRegister(m.partitions, m.controller, m.groups, collectors.NewGoCollector(),
+	r.MustRegister(m.partitions, m.logDirs, m.broker, m.controller, m.groups, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	parked := gauges(r, "kafka_server_delayedoperationpurgatory_purgatorysize")
-	m.ParkedFetches, m.ParkedProduces = parked.WithLabelValues("Fetch"), parked.WithLabelValues("Produce")
-	m.FetchSessions = gauges(r, "kafka_server_fetchsessioncache_numincrementalfetchsessions").WithLabelValues()
-	memory := gauges(r, "millrace_request_memory_bytes")
-	m.InFlightBytes, m.DecodingBytes = memory.WithLabelValues("in flight"), memory.WithLabelValues("decoding")
 	m.State = gauges(r, "kafka_server_kafkaserver_brokerstate").WithLabelValues()
 	gauges(r, "millrace_build_info").WithLabelValues(version).Set(1)
 	return m

@@ -68,12 +68,11 @@ func busy() *Metrics {
 	l.BadFrame()
 	m.ClientConnected("librdkafka", "2.5.0")
 	m.ClientConnected("franz-go", "1\n2")()
-	d := m.Dir("/data")
-	d.Synced(12, time.Millisecond)
-	d.Offline()
-	d.Remaining(4)
-	d.Space(10, 20)
-	m.ParkedFetches.Inc()
+	m.Dir("/data").Synced(time.Millisecond)
+	m.LogDirs(func() []LogDir {
+		return []LogDir{{Path: "/data", Offline: true, Remaining: 4, FreeBytes: 10, TotalBytes: 20}}
+	})
+	m.Broker(func() Broker { return Broker{ParkedFetches: 5, FetchSessions: 6, InFlightBytes: 7} })
 	m.State.Set(3)
 	m.Partitions(func(yield func(Partition) bool) {
 		yield(Partition{Topic: "orders", ID: 1, Leader: true, SizeBytes: 900, LogStart: 1, LogEnd: 9, HighWatermark: 8, LastStable: 7})
@@ -98,6 +97,13 @@ func TestExposition(t *testing.T) {
 		`kafka_server_socket_server_metrics_connection_count{listener="PLAINTEXT"} 1`,
 		`kafka_server_socket_server_metrics_connections{client_software_name="librdkafka",client_software_version="2.5.0"} 1`,
 		`kafka_log_logflushstats_logflushrateandtimems_count{log_directory="/data"} 1`,
+		`kafka_log_logmanager_logdirectoryoffline{log_directory="/data"} 1`,
+		`kafka_log_logmanager_remaininglogstorecover{log_directory="/data"} 4`,
+		`millrace_log_directory_free_bytes{log_directory="/data"} 10`,
+		`kafka_server_delayedoperationpurgatory_purgatorysize{delayed_operation="Fetch"} 5`,
+		`kafka_server_delayedoperationpurgatory_purgatorysize{delayed_operation="Produce"} 0`,
+		`kafka_server_fetchsessioncache_numincrementalfetchsessions 6`,
+		`millrace_request_memory_bytes{use="in flight"} 7`,
 		`kafka_log_log_logendoffset{partition="1",topic="orders"} 9`,
 		`millrace_log_high_watermark{partition="1",topic="orders"} 8`,
 		`kafka_server_replicamanager_leadercount 1`,

@@ -18,6 +18,31 @@ type Partition struct {
 // Partitions says where to ask for partitions. each is called at every scrape, from any goroutine.
 func (m *Metrics) Partitions(each func(yield func(Partition) bool)) { m.partitions.each.Store(&each) }
 
+// LogDir is what is told of one log directory.
+type LogDir struct {
+	Path string
+	// Offline: it failed and is no longer written.
+	Offline bool
+	// Remaining are the logs that are still to be recovered.
+	Remaining             int
+	FreeBytes, TotalBytes int64
+}
+
+// LogDirs says where to ask for log directories.
+func (m *Metrics) LogDirs(ask func() []LogDir) { m.logDirs.ask.Store(&ask) }
+
+// Broker is what is told of the requests that a broker holds.
+type Broker struct {
+	// ParkedFetches wait for records, ParkedProduces for their acknowledgement.
+	ParkedFetches, ParkedProduces int
+	FetchSessions                 int
+	// InFlightBytes are requests read and not answered; DecodingBytes is what they may become when decoded.
+	InFlightBytes, DecodingBytes int64
+}
+
+// Broker says where to ask for the requests that are held.
+func (m *Metrics) Broker(ask func() Broker) { m.broker.ask.Store(&ask) }
+
 // Controller is what is told of the cluster.
 type Controller struct {
 	Active                                                                    bool
@@ -104,6 +129,73 @@ func (c *partitionCollector) one(ch chan<- prometheus.Metric, p Partition) {
 }
 
 var (
+	dirOffline   = desc("kafka_log_logmanager_logdirectoryoffline")
+	dirRemaining = desc("kafka_log_logmanager_remaininglogstorecover")
+	dirFree      = desc("millrace_log_directory_free_bytes")
+	dirTotal     = desc("millrace_log_directory_size_bytes")
+)
+
+type logDirCollector struct {
+	ask atomic.Pointer[func() []LogDir]
+}
+
+func (c *logDirCollector) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{dirOffline, dirRemaining, dirFree, dirTotal} {
+		ch <- d
+	}
+}
+
+func (c *logDirCollector) Collect(ch chan<- prometheus.Metric) {
+	ask := c.ask.Load()
+	if ask == nil {
+		return
+	}
+	for _, d := range (*ask)() {
+		path := label(d.Path)
+		emit(ch, dirOffline, oneIf(d.Offline), path)
+		emit(ch, dirRemaining, int64(d.Remaining), path)
+		emit(ch, dirFree, d.FreeBytes, path)
+		emit(ch, dirTotal, d.TotalBytes, path)
+	}
+}
+
+func oneIf(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+var (
+	purgatorySize = desc("kafka_server_delayedoperationpurgatory_purgatorysize")
+	fetchSessions = desc("kafka_server_fetchsessioncache_numincrementalfetchsessions")
+	requestMemory = desc("millrace_request_memory_bytes")
+)
+
+type brokerCollector struct {
+	ask atomic.Pointer[func() Broker]
+}
+
+func (c *brokerCollector) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{purgatorySize, fetchSessions, requestMemory} {
+		ch <- d
+	}
+}
+
+func (c *brokerCollector) Collect(ch chan<- prometheus.Metric) {
+	ask := c.ask.Load()
+	if ask == nil {
+		return
+	}
+	b := (*ask)()
+	emit(ch, purgatorySize, int64(b.ParkedFetches), "Fetch")
+	emit(ch, purgatorySize, int64(b.ParkedProduces), "Produce")
+	emit(ch, fetchSessions, int64(b.FetchSessions))
+	emit(ch, requestMemory, b.InFlightBytes, "in flight")
+	emit(ch, requestMemory, b.DecodingBytes, "decoding")
+}
+
+var (
 	activeController = desc("kafka_controller_kafkacontroller_activecontrollercount")
 	activeBrokers    = desc("kafka_controller_kafkacontroller_activebrokercount")
 	fencedBrokers    = desc("kafka_controller_kafkacontroller_fencedbrokercount")
@@ -128,11 +220,7 @@ func (c *controllerCollector) Collect(ch chan<- prometheus.Metric) {
 		return
 	}
 	s := (*ask)()
-	active := int64(0)
-	if s.Active {
-		active = 1
-	}
-	emit(ch, activeController, active)
+	emit(ch, activeController, oneIf(s.Active))
 	emit(ch, activeBrokers, int64(s.ActiveBrokers))
 	emit(ch, fencedBrokers, int64(s.FencedBrokers))
 	emit(ch, globalTopics, int64(s.Topics))

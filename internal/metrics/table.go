@@ -61,8 +61,7 @@ var table = []Metric{
 	{"millrace_log_high_watermark", gauge, []string{"topic", "partition"}, "", "Offset up to which a partition is committed."},
 	{"millrace_log_last_stable_offset", gauge, []string{"topic", "partition"}, "", "Offset up to which no transaction is open."},
 
-	{"kafka_log_logflushstats_logflushrateandtimems", histogram, []string{"log_directory"}, "kafka.log:type=LogFlushStats,name=LogFlushRateAndTimeMs", "Milliseconds a sync to disk takes."},
-	{"millrace_log_synced_logs_total", counter, []string{"log_directory"}, "", "Logs made durable; divided by the number of syncs it tells how many share one."},
+	{"kafka_log_logflushstats_logflushrateandtimems", histogram, []string{"log_directory"}, "kafka.log:type=LogFlushStats,name=LogFlushRateAndTimeMs", "Milliseconds it takes to make a log durable."},
 	{"kafka_log_logmanager_logdirectoryoffline", gauge, []string{"log_directory"}, "kafka.log:type=LogManager,name=LogDirectoryOffline", "1 when a directory failed and is no longer written."},
 	{"kafka_log_logmanager_remaininglogstorecover", gauge, []string{"log_directory"}, "kafka.log:type=LogManager,name=remainingLogsToRecover", "Logs still to be recovered."},
 	{"millrace_log_directory_free_bytes", gauge, []string{"log_directory"}, "", "Free space of the directory's file system."},
@@ -120,3 +119,6 @@ The labels that clients make are bounded: topics beyond ` + fmt.Sprint(maxTopics
 	}
 	return b.String()
 }
+
+// Table is every metric.
+func Table() []Metric { return slices.Clone(table) }

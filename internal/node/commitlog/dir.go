@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"millrace/internal/kafka/wire"
+	"millrace/internal/metrics"
 	"millrace/internal/node/env"
 	"millrace/internal/node/env/failpoint"
 )
@@ -26,6 +27,7 @@ type DirOptions struct {
 	ClusterID string
 	NodeID    int32
 	Log       *slog.Logger
+	Metrics   *metrics.Dir // nil: nothing is counted
 
 	MaxOpenFiles    int                       // 4096: idle handles beyond it are closed
 	RecoveryThreads int                       // 4

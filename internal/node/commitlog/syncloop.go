@@ -171,6 +171,7 @@ func (l *Log) flush() (int64, error) {
 	l.unflushed = 0
 	l.mu.Unlock()
 
+	began := l.dir.options.Env.Clock.Now()
 	if err := l.syncData(items); err != nil {
 		return 0, l.dir.fail(errors.Join(errors.New("sync "+l.partition.String()), err))
 	}
@@ -184,6 +185,7 @@ func (l *Log) flush() (int64, error) {
 	if err != nil {
 		return 0, l.dir.fail(errors.Join(errors.New("sync the names of "+l.partition.String()), err))
 	}
+	l.dir.options.Metrics.Synced(l.dir.options.Env.Clock.Now().Sub(began))
 	l.settleFlush(items, end)
 	return end, nil
 }

@@ -4,6 +4,7 @@
 package host
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -13,6 +14,7 @@ import (
 	"millrace/internal/core/machine"
 	"millrace/internal/core/meta"
 	"millrace/internal/kafka/wire"
+	"millrace/internal/metrics"
 	"millrace/internal/node/commitlog"
 	"millrace/internal/node/env"
 	"millrace/internal/node/env/failpoint"
@@ -33,9 +35,10 @@ type Options struct {
 	Machines map[string]func(partition int32) machine.Machine
 	// DeletedTopics makes the command that tells a machine that topics are gone; nil: nobody is told.
 	DeletedTopics func(gone []*meta.Topic) any
-	// Progress hears of the recovery of logs.
-	Progress func(done, total int)
+	// Progress hears of the recovery of a directory's logs, from any goroutine.
+	Progress func(dir string, done, total int)
 	Log      *slog.Logger
+	Metrics  *metrics.Metrics     // nil: nothing is counted
 	Dir      commitlog.DirOptions // limits and intervals; Env, Path, ClusterID and NodeID are the host's
 }
 
@@ -117,17 +120,34 @@ func (h *Host) openDirs() error {
 	for _, path := range h.o.Dirs {
 		do := h.o.Dir
 		do.Env, do.Path, do.ClusterID, do.NodeID, do.Log = h.o.Env, path, h.clusterID, h.o.NodeID, h.o.Log
+		if h.o.Metrics != nil {
+			do.Metrics = h.o.Metrics.Dir(path)
+		}
 		d, err := commitlog.OpenDir(do)
 		if err != nil {
 			return err
 		}
 		h.dirs = append(h.dirs, d)
 		d.OnFail(func(err error) { h.o.Log.Error("log directory is offline", "dir", d.Path(), "err", err); h.failed(d) })
-		if err := d.Load(h.o.Progress); err != nil {
-			return err
-		}
 	}
-	return nil
+	return h.loadDirs()
+}
+
+// loadDirs recovers all directories at once: each is a disk of its own.
+func (h *Host) loadDirs() error {
+	errs := make([]error, len(h.dirs))
+	var loading sync.WaitGroup
+	for i, d := range h.dirs {
+		loading.Go(func() {
+			errs[i] = d.Load(func(done, total int) {
+				if h.o.Progress != nil {
+					h.o.Progress(d.Path(), done, total)
+				}
+			})
+		})
+	}
+	loading.Wait()
+	return errors.Join(errs...)
 }
 
 func (h *Host) abandon() {
@@ -163,6 +183,9 @@ func (h *Host) Image() *meta.Image { return h.image.Load() }
 
 // NodeID is this node's.
 func (h *Host) NodeID() int32 { return h.o.NodeID }
+
+// Controls tells whether the metadata controller of this node decides.
+func (h *Host) Controls() bool { return h.meta.leads.Load() }
 
 // ClusterID is the cluster's.
 func (h *Host) ClusterID() string { return h.clusterID }

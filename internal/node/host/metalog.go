@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"millrace/internal/core/machine"
@@ -40,6 +41,8 @@ type metalog struct {
 	applied    int64           // everything below is in the image
 	epochStart int64           // of this node's lead; -1: not leading
 	deadline   env.Timer
+
+	leads atomic.Bool // controller is not nil
 
 	flushed chan struct{}
 	ended   chan struct{}
@@ -242,6 +245,7 @@ func (m *metalog) putBack(q []question) {
 }
 
 func (m *metalog) end() {
+	m.leads.Store(false)
 	if !errors.Is(m.err, errClosed) {
 		m.h.o.Log.Error("the metadata quorum stopped; the node must be restarted", "err", m.err)
 	}
@@ -377,6 +381,7 @@ func (m *metalog) lead() error {
 	o := m.h.o.Controller
 	o.Image, o.ClusterID, o.NewID = m.h.Image(), m.h.clusterID, m.h.newID
 	m.controller = meta.NewController(o)
+	m.leads.Store(true)
 	m.pending = append(m.pending, pendingResult{m.applied, m.controller.Loaded(m.h.o.Env.Clock.Now()).Replies})
 	return m.h.publish(m.h.Image(), meta.Diff(meta.Empty(), m.h.Image()))
 }

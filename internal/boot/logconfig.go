@@ -1,6 +1,8 @@
 package boot
 
 import (
+	"strconv"
+
 	"millrace/internal/config"
 	"millrace/internal/core/meta"
 	"millrace/internal/node/commitlog"
@@ -8,7 +10,7 @@ import (
 
 // LogConfig is what a topic's settings, with everything they inherit, mean for its logs.
 func LogConfig(s *config.Static, image *meta.Image, topic string) commitlog.Config {
-	v := config.Topic(s, image.Config(meta.BrokerResource, ""), image.Config(meta.BrokerResource, itoa(s.NodeID())), image.Config(meta.TopicResource, topic))
+	v := topicValues(s, image, topic)
 	c := commitlog.DefaultConfig()
 	c.SegmentBytes = v.SegmentBytes()
 	c.SegmentMs, c.SegmentJitterMs = v.Int64("segment.ms"), v.Int64("segment.jitter.ms")
@@ -26,7 +28,19 @@ func LogConfig(s *config.Static, image *meta.Image, topic string) commitlog.Conf
 	c.FileDeleteDelayMs = v.Int64("file.delete.delay.ms")
 	c.FlushMessages, c.FlushMs = v.Int64("flush.messages"), v.Int64("flush.ms")
 	c.FlushBeforeAck = v.Bool("flush.before.ack")
-	c.ProducerIDExpirationMs = s.Int64("producer.id.expiration.ms")
+	cluster, own := brokerConfigs(s, image)
+	c.ProducerIDExpirationMs = config.Broker(s, cluster, own).Int64("producer.id.expiration.ms")
 	c.LogAppendTime = v.String("message.timestamp.type") == "LogAppendTime"
 	return c
+}
+
+// topicValues are a topic's settings with everything they inherit.
+func topicValues(s *config.Static, image *meta.Image, topic string) config.Values {
+	cluster, own := brokerConfigs(s, image)
+	return config.Topic(s, cluster, own, image.Config(meta.TopicResource, topic))
+}
+
+// brokerConfigs are what was changed while nodes run: for all brokers, and for this one.
+func brokerConfigs(s *config.Static, image *meta.Image) (cluster, own map[string]string) {
+	return image.Config(meta.BrokerResource, ""), image.Config(meta.BrokerResource, strconv.Itoa(int(s.NodeID())))
 }
