@@ -16,22 +16,30 @@ func millis(ms int64) time.Duration { return time.Duration(min(ms, 1<<40)) * tim
 // Delete takes a log out of the directory: it is renamed to `<topic>-<partition>.<uuid>-delete` at once, durably, and its
 // files go after file.delete.delay.ms. Readers that hold a Slice read on.
 func (d *Dir) Delete(l *Log) error {
+	to := filepath.Join(d.path, d.renamed(l.partition, deleteDirSuffix))
+	if taken, err := d.takeOut(l, to); !taken || err != nil {
+		return err
+	}
+	d.removeLater(to, d.options.Env.Clock.Now().Add(millis(l.Config().FileDeleteDelayMs)))
+	return nil
+}
+
+// takeOut renames the log's directory, durably, and forgets the log. It is false if that was done before.
+func (d *Dir) takeOut(l *Log, to string) (taken bool, err error) {
 	l.appender.Lock()
 	defer l.appender.Unlock()
 	l.flushing.Lock()
 	defer l.flushing.Unlock()
 	if l.deleted.Swap(true) {
-		return nil
+		return false, nil
 	}
-	from := l.Path()
-	to := filepath.Join(d.path, d.deletedName(l.partition))
-	err := failpoint.Hit("log.delete.before-rename")
+	err = failpoint.Hit("log.delete.before-rename")
 	if err == nil {
-		err = d.disk.Rename(from, to)
+		err = d.disk.Rename(l.Path(), to)
 	}
 	if err != nil {
 		l.deleted.Store(false)
-		return d.broken("delete "+l.partition.String(), err)
+		return false, d.broken("take out "+l.partition.String(), err)
 	}
 	d.mu.Lock()
 	delete(d.logs, l.partition)
@@ -42,10 +50,9 @@ func (d *Dir) Delete(l *Log) error {
 		err = d.disk.SyncDir(d.path)
 	}
 	if err != nil {
-		return d.fail(err)
+		return false, d.fail(err)
 	}
-	d.removeLater(to, d.options.Env.Clock.Now().Add(millis(l.Config().FileDeleteDelayMs)))
-	return nil
+	return true, nil
 }
 
 // letGo closes the log's files as soon as nobody reads them.
@@ -68,10 +75,11 @@ func (l *Log) letGo() {
 	}
 }
 
-// deletedName keeps within 255 bytes by cutting the topic's name, as Kafka does.
-func (d *Dir) deletedName(p partition) string {
+// renamed is a name for a log's directory that no partition has. It keeps within 255 bytes by cutting the topic's name,
+// as Kafka does.
+func (d *Dir) renamed(p partition, suffix string) string {
 	unique := fmt.Sprintf("%016x%016x", d.random.Uint64(), d.random.Uint64())
-	suffix := fmt.Sprintf("-%d.%s%s", p.index, unique, deleteDirSuffix)
+	suffix = fmt.Sprintf("-%d.%s%s", p.index, unique, suffix)
 	topic := p.topic
 	if most := 255 - len(suffix); len(topic) > most {
 		topic = strings.TrimSuffix(topic[:most], ".")

@@ -169,7 +169,7 @@ func TestRecreatedTopic(t *testing.T) {
 
 func TestDeletedNameFits(t *testing.T) {
 	r := newRig(t, nil)
-	name := r.dir.deletedName(partition{strings.Repeat("x", 249), 100000})
+	name := r.dir.renamed(partition{strings.Repeat("x", 249), 100000}, deleteDirSuffix)
 	if len(name) > 255 || !strings.HasSuffix(name, deleteDirSuffix) {
 		t.Fatalf("%d bytes: %s", len(name), name)
 	}

@@ -2,6 +2,7 @@ package commitlog
 
 import (
 	"errors"
+	"fmt"
 	"path/filepath"
 	"sync"
 
@@ -173,7 +174,7 @@ func (l *Log) flush() (int64, error) {
 
 	began := l.dir.options.Env.Clock.Now()
 	if err := l.syncData(items); err != nil {
-		return 0, l.dir.fail(errors.Join(errors.New("sync "+l.partition.String()), err))
+		return 0, l.dir.fail(fmt.Errorf("sync %s: %w", l.partition, err))
 	}
 	err := failpoint.Hit("sync.before-names")
 	if err == nil {
@@ -183,7 +184,7 @@ func (l *Log) flush() (int64, error) {
 		err = failpoint.Hit("sync.after")
 	}
 	if err != nil {
-		return 0, l.dir.fail(errors.Join(errors.New("sync the names of "+l.partition.String()), err))
+		return 0, l.dir.fail(fmt.Errorf("sync the names of %s: %w", l.partition, err))
 	}
 	l.dir.options.Metrics.Synced(l.dir.options.Env.Clock.Now().Sub(began))
 	l.settleFlush(items, end)

@@ -58,16 +58,24 @@ type Host struct {
 	meta      *metalog
 	image     atomic.Pointer[meta.Image]
 
-	mu          sync.RWMutex
-	parts       map[key]*Partition
-	runners     map[key]*runner
-	waits       []imageWait
-	epoch       int64     // of this broker's registration
+	// Constant after Open.
 	incarnation wire.UUID // of this start
 
-	ids  producerIDs
-	stop chan struct{}
-	done sync.WaitGroup
+	mu      sync.RWMutex // and for what follows, up to the blank line
+	parts   map[key]*Partition
+	runners map[key]*runner
+	waits   []imageWait
+
+	missing map[key]bool // partitions whose log may lie in a directory that this start did not find
+
+	epoch atomic.Int64 // of this broker's registration
+	lost  []wire.UUID  // directories of the last registration that are gone; set before the first command is answered
+	logs  logsKnown    // owned by the metadata loop
+
+	ids    producerIDs
+	closed sync.Once
+	stop   chan struct{}
+	done   sync.WaitGroup
 }
 
 type key struct {
@@ -85,7 +93,9 @@ func Open(o Options) (*Host, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	h := &Host{o: o, epoch: -1, parts: map[key]*Partition{}, runners: map[key]*runner{}, stop: make(chan struct{})}
+	h := &Host{o: o, parts: map[key]*Partition{}, runners: map[key]*runner{}, stop: make(chan struct{}),
+		missing: map[key]bool{}, logs: logsKnown{removed: map[wire.UUID]bool{}, wanting: map[key]bool{}}}
+	h.epoch.Store(-1)
 	h.image.Store(meta.Empty())
 	h.incarnation = h.newID()
 	if err := h.openDirs(); err != nil {
@@ -102,52 +112,6 @@ func Open(o Options) (*Host, error) {
 	go func() { defer h.done.Done(); m.run() }()
 	go func() { defer h.done.Done(); h.keepHouse() }()
 	return h, nil
-}
-
-func (h *Host) openDirs() error {
-	for _, path := range h.o.Dirs {
-		id, err := commitlog.ReadClusterID(h.o.Env.Disk, path)
-		if err != nil {
-			return err
-		}
-		if h.clusterID == "" {
-			h.clusterID = id
-		}
-	}
-	if h.clusterID == "" {
-		h.clusterID = h.newID().String()
-	}
-	for _, path := range h.o.Dirs {
-		do := h.o.Dir
-		do.Env, do.Path, do.ClusterID, do.NodeID, do.Log = h.o.Env, path, h.clusterID, h.o.NodeID, h.o.Log
-		if h.o.Metrics != nil {
-			do.Metrics = h.o.Metrics.Dir(path)
-		}
-		d, err := commitlog.OpenDir(do)
-		if err != nil {
-			return err
-		}
-		h.dirs = append(h.dirs, d)
-		d.OnFail(func(err error) { h.o.Log.Error("log directory is offline", "dir", d.Path(), "err", err); h.failed(d) })
-	}
-	return h.loadDirs()
-}
-
-// loadDirs recovers all directories at once: each is a disk of its own.
-func (h *Host) loadDirs() error {
-	errs := make([]error, len(h.dirs))
-	var loading sync.WaitGroup
-	for i, d := range h.dirs {
-		loading.Go(func() {
-			errs[i] = d.Load(func(done, total int) {
-				if h.o.Progress != nil {
-					h.o.Progress(d.Path(), done, total)
-				}
-			})
-		})
-	}
-	loading.Wait()
-	return errors.Join(errs...)
 }
 
 func (h *Host) abandon() {
@@ -189,16 +153,6 @@ func (h *Host) Controls() bool { return h.meta.leads.Load() }
 
 // ClusterID is the cluster's.
 func (h *Host) ClusterID() string { return h.clusterID }
-
-// Dirs describes the log directories.
-func (h *Host) Dirs() []DirState {
-	var all []DirState
-	for _, d := range h.dirs {
-		free, total := d.Space()
-		all = append(all, DirState{d.Path(), d.ID(), d.Failed(), free, total})
-	}
-	return all
-}
 
 // Partition is nil for what is not hosted here; the image says why.
 func (h *Host) Partition(topic string, partition int32) *Partition {
@@ -245,6 +199,21 @@ func (h *Host) WaitImage(offset int64, ready func()) {
 	ready()
 }
 
+// Ended is closed when the node cannot go on; Err then says why in one sentence. Close is still to be called.
+func (h *Host) Ended() <-chan struct{} { return h.meta.ended }
+
+// Err is why the node cannot go on, nil while it can and after Close.
+func (h *Host) Err() error {
+	select {
+	case <-h.meta.ended:
+		if !errors.Is(h.meta.err, errClosed) {
+			return h.meta.err
+		}
+	default:
+	}
+	return nil
+}
+
 // control asks the controller and waits for what it says.
 func control[R any](h *Host, body any) (r R, err error) {
 	type answer struct {
@@ -255,12 +224,15 @@ func control[R any](h *Host, body any) (r R, err error) {
 	h.Control(body, func(reply any, code wire.ErrorCode) { c <- answer{reply, code} })
 	select {
 	case a := <-c:
+		if err := h.Err(); err != nil {
+			return r, err
+		}
 		if a.code != wire.None {
 			return r, fmt.Errorf("the metadata controller: %w", a.code)
 		}
 		return a.reply.(R), nil
 	case <-h.meta.ended:
-		return r, fmt.Errorf("the metadata quorum has stopped: %w", h.meta.err)
+		return r, h.meta.err
 	}
 }
 
@@ -270,26 +242,20 @@ func (h *Host) Register(endpoints []meta.Endpoint, rack *string) error {
 	if _, err := control[meta.BootstrapReply](h, meta.Bootstrap{}); err != nil {
 		return err
 	}
-	var ids []wire.UUID
-	previous := int64(-1)
-	for _, d := range h.dirs {
-		ids = append(ids, d.ID())
-		previous = max(previous, d.BrokerEpoch())
-	}
-	reg, err := control[meta.RegisterBrokerReply](h, meta.RegisterBroker{ID: h.o.NodeID, Incarnation: h.incarnation, ClusterID: h.clusterID, Endpoints: endpoints,
-		Features: meta.SupportedFeatures(), Rack: rack, Dirs: ids, PreviousEpoch: previous})
+	epoch, err := h.register(endpoints, rack)
 	if err != nil {
 		return err
 	}
-	if reg.Err != wire.None {
-		return fmt.Errorf("registration of node %d: %w: %s", h.o.NodeID, reg.Err, reg.Message)
-	}
-	h.epoch = reg.Epoch
+	h.epoch.Store(epoch)
 	if err := failpoint.Hit("start.after-registration"); err != nil {
 		return err
 	}
-	if _, err := control[meta.BrokerReply](h, meta.UnfenceBroker{ID: h.o.NodeID, Epoch: h.epoch}); err != nil {
+	r, err := control[meta.BrokerReply](h, meta.UnfenceBroker{ID: h.o.NodeID, Epoch: epoch})
+	if err != nil {
 		return err
+	}
+	if r.Err != wire.None {
+		return fmt.Errorf("unfencing node %d: %w: %s", h.o.NodeID, r.Err, r.Message)
 	}
 	offset, err := h.startLeading()
 	if err != nil {
@@ -300,12 +266,32 @@ func (h *Host) Register(endpoints []meta.Endpoint, rack *string) error {
 	}
 	ready := make(chan struct{})
 	h.WaitImage(offset, func() { close(ready) })
-	<-ready
-	return nil
+	select {
+	case <-ready:
+		return nil
+	case <-h.meta.ended:
+		return h.meta.err
+	}
+}
+
+func (h *Host) register(endpoints []meta.Endpoint, rack *string) (epoch int64, err error) {
+	previous := int64(-1)
+	for _, d := range h.dirs {
+		previous = max(previous, d.BrokerEpoch())
+	}
+	reg, err := control[meta.RegisterBrokerReply](h, meta.RegisterBroker{ID: h.o.NodeID, Incarnation: h.incarnation, ClusterID: h.clusterID, Endpoints: endpoints,
+		Features: meta.SupportedFeatures(), Rack: rack, Dirs: h.registeredDirs(), PreviousEpoch: previous})
+	if err != nil {
+		return -1, err
+	}
+	if reg.Err != wire.None {
+		return -1, fmt.Errorf("registration of node %d: %w: %s", h.o.NodeID, reg.Err, reg.Message)
+	}
+	return reg.Epoch, nil
 }
 
 func (h *Host) startLeading() (offset int64, err error) {
-	cmd := meta.StartLeading{Broker: h.o.NodeID, Epoch: h.epoch}
+	cmd := meta.StartLeading{Broker: h.o.NodeID, Epoch: h.epoch.Load()}
 	for {
 		r, err := control[meta.StartLeadingReply](h, cmd)
 		if err != nil {
@@ -322,7 +308,12 @@ func (h *Host) startLeading() (offset int64, err error) {
 }
 
 // Close stops machines and quorum and closes the directories cleanly.
-func (h *Host) Close() error {
+func (h *Host) Close() (err error) {
+	h.closed.Do(func() { err = h.close() })
+	return err
+}
+
+func (h *Host) close() error {
 	close(h.stop)
 	h.meta.close()
 	h.done.Wait()
@@ -336,11 +327,9 @@ func (h *Host) Close() error {
 	for _, p := range h.Partitions() {
 		p.resign(wire.NotLeaderOrFollower)
 	}
-	var first error
+	var errs []error
 	for _, d := range h.dirs {
-		if err := d.Close(h.epoch); err != nil && first == nil {
-			first = err
-		}
+		errs = append(errs, d.Close(h.epoch.Load()))
 	}
-	return first
+	return errors.Join(errs...)
 }

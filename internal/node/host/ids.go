@@ -39,7 +39,7 @@ func (h *Host) serveIDs() {
 		done(first+int64(i), wire.None)
 	}
 	if ask {
-		h.Control(meta.AllocateProducerIDs{Broker: h.o.NodeID, Epoch: h.epoch}, h.gotIDs)
+		h.Control(meta.AllocateProducerIDs{Broker: h.o.NodeID, Epoch: h.epoch.Load()}, h.gotIDs)
 	}
 }
 

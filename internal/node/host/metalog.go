@@ -23,6 +23,8 @@ const (
 	metadataTopic = "__cluster_metadata"
 	quorumState   = "quorum-state"
 	tickInterval  = 25 * time.Millisecond
+	// metadataSegment rolls the metadata log, so that what a snapshot covers can go.
+	metadataSegment = 16 << 20
 )
 
 // metalog drives the quorum over __cluster_metadata-0 and runs the controller while this node leads. One goroutine
@@ -70,32 +72,68 @@ var errClosed = errors.New("the node is stopping")
 func openMetalog(h *Host) (*metalog, error) {
 	m := &metalog{h: h, callers: map[machine.Token]func(any, wire.ErrorCode){}, epochStart: -1,
 		flushed: make(chan struct{}, 1), ended: make(chan struct{}), wake: make(chan struct{}, 1)}
-	dir := h.dirs[0]
-	if m.log = dir.Log(metadataTopic, 0); m.log == nil {
-		c := commitlog.DefaultConfig()
-		c.DeletePolicy, c.RetentionMs, c.RetentionBytes = false, -1, -1
-		l, err := dir.Create(metadataTopic, 0, metadataTopicID, c)
-		if err != nil {
-			return nil, err
-		}
-		m.log = l
+	if err := m.openLog(h.dirs[0]); err != nil {
+		return nil, err
 	}
-	if err := m.log.Err(); err != nil {
-		return nil, fmt.Errorf("the metadata log cannot be read, and the node does not start without it: %w", err)
+	if err := m.mayBegin(); err != nil {
+		return nil, err
 	}
-	m.log.OnFlushed(func(int64) {
-		select {
-		case m.flushed <- struct{}{}:
-		default:
-		}
-	})
 	m.path = filepath.Join(m.log.Path(), quorumState)
 	start, err := m.start()
 	if err != nil {
 		return nil, err
 	}
-	m.node, err = quorum.New(quorum.Config{ID: h.o.NodeID, Voters: []int32{h.o.NodeID}, LeaderChange: leaderChange, VotersOf: votersOf}, start, m)
+	m.node, err = quorum.New(quorum.Config{ID: h.o.NodeID, Voters: []int32{h.o.NodeID}, LeaderChange: m.leaderChange, VotersOf: votersOf}, start, m)
 	return m, err
+}
+
+// openLog finds or makes the metadata log. The loop hears of each flush, and of the end of the directory.
+func (m *metalog) openLog(dir *commitlog.Dir) error {
+	if m.log = dir.Log(metadataTopic, 0); m.log == nil {
+		l, err := dir.Create(metadataTopic, 0, metadataTopicID, keepAll())
+		if err != nil {
+			return err
+		}
+		m.log = l
+	}
+	if err := m.log.Err(); err != nil {
+		return fmt.Errorf("the metadata log cannot be read, and the node does not start without it: %w", err)
+	}
+	c := keepAll()
+	c.SegmentBytes = metadataSegment
+	m.log.SetConfig(c)
+	tell := func() {
+		select {
+		case m.flushed <- struct{}{}:
+		default:
+		}
+	}
+	m.log.OnFlushed(func(int64) { tell() })
+	dir.OnFail(func(error) { tell(); m.nudge() })
+	return nil
+}
+
+// mayBegin refuses to begin a new history over data of an old one: without its metadata nobody knows whose it is.
+func (m *metalog) mayBegin() error {
+	if m.log.EndOffset() > 0 {
+		return nil
+	}
+	for _, d := range m.h.dirs {
+		for _, l := range d.Logs() {
+			if l != m.log {
+				return fmt.Errorf("the metadata log in %s is empty, but %s holds logs such as %s: the node does not start without its metadata; bring it back, or begin with empty directories",
+					m.log.Path(), d.Path(), filepath.Base(l.Path()))
+			}
+		}
+	}
+	return nil
+}
+
+// keepAll is what a log gets of which the image has not spoken, or never will: nothing of it expires.
+func keepAll() commitlog.Config {
+	c := commitlog.DefaultConfig()
+	c.DeletePolicy, c.Compact, c.RetentionMs, c.RetentionBytes = false, false, -1, -1
+	return c
 }
 
 // metadataTopicID is the id that Kafka gives the metadata log.
@@ -141,13 +179,14 @@ func (m *metalog) Batch(base int64) (found []byte, err error) {
 
 var errStop = errors.New("stop")
 
-func leaderChange(leader, epoch int32, voters []int32) []byte {
+// leaderChange carries the time: a batch of another age than its neighbours would roll the log.
+func (m *metalog) leaderChange(leader, epoch int32, voters []int32) []byte {
 	var all []record.LeaderChangeVoter
 	for _, v := range voters {
 		all = append(all, record.LeaderChangeVoter{VoterID: v})
 	}
 	r := meta.LeaderChange(leader, all)
-	o := batch.Plain(0, epoch, 0)
+	o := batch.Plain(0, epoch, m.h.o.Env.Clock.Now().UnixMilli())
 	o.Control = true
 	b, err := batch.Build(nil, o, []batch.Record{{Key: r.Key, Value: r.Value}})
 	if err != nil {
@@ -207,6 +246,7 @@ func (m *metalog) run() {
 		}
 		questions, closed := m.take()
 		if closed {
+			m.putBack(questions) // for end to answer
 			m.err = errClosed
 			break
 		}
@@ -216,6 +256,9 @@ func (m *metalog) run() {
 		}
 		m.putBack(questions)
 		<-m.wake
+		if m.err = m.lost(); m.err != nil {
+			break
+		}
 		if now := m.h.o.Env.Clock.Now(); !now.Before(next) {
 			m.node.Tick()
 			next = now.Add(tickInterval)
@@ -224,6 +267,15 @@ func (m *metalog) run() {
 		}
 	}
 	m.end()
+}
+
+// lost says why the node cannot go on without the metadata directory, nil while it works.
+func (m *metalog) lost() error {
+	dir := m.log.Dir()
+	if err := dir.Failed(); err != nil {
+		return fmt.Errorf("the metadata directory %s has failed, and the node stops: nothing can be changed without it: %w", dir.Path(), err)
+	}
+	return nil
 }
 
 func (m *metalog) take() ([]question, bool) {
@@ -246,8 +298,11 @@ func (m *metalog) putBack(q []question) {
 
 func (m *metalog) end() {
 	m.leads.Store(false)
+	if lost := m.lost(); lost != nil && !errors.Is(m.err, errClosed) {
+		m.err = lost // the one sentence, whichever operation met it first
+	}
 	if !errors.Is(m.err, errClosed) {
-		m.h.o.Log.Error("the metadata quorum stopped; the node must be restarted", "err", m.err)
+		m.h.o.Log.Error("the metadata quorum has stopped; the node must be restarted", "err", m.err)
 	}
 	m.mu.Lock()
 	m.closed = true
@@ -268,6 +323,7 @@ func (m *metalog) timers(now time.Time) error {
 	if m.controller == nil {
 		return nil
 	}
+	m.h.openAgain(now)
 	if d := m.controller.Deadline(); !d.IsZero() && !d.After(now) {
 		return m.handle(now, machine.Command{Body: machine.Tick{}})
 	}
@@ -294,7 +350,7 @@ func (m *metalog) handle(now time.Time, c machine.Command) error {
 		if err != nil {
 			return err
 		}
-		base, err := m.node.Propose(b)
+		base, err := m.propose(b)
 		if err != nil {
 			return fmt.Errorf("proposing metadata: %w", err)
 		}
@@ -307,6 +363,18 @@ func (m *metalog) handle(now time.Time, c machine.Command) error {
 	m.pending = append(m.pending, pendingResult{next, r.Replies})
 	m.deliver()
 	return nil
+}
+
+// propose hands a batch to the quorum. When so much waits already that it takes no more, that goes to disk first.
+func (m *metalog) propose(b []byte) (base int64, err error) {
+	base, err = m.node.Propose(b)
+	if errors.Is(err, quorum.ErrBusy) {
+		if err := m.settle(); err != nil {
+			return 0, err
+		}
+		base, err = m.node.Propose(b)
+	}
+	return base, err
 }
 
 func batchRecords(rs []machine.Record) []batch.Record {
@@ -383,7 +451,12 @@ func (m *metalog) lead() error {
 	m.controller = meta.NewController(o)
 	m.leads.Store(true)
 	m.pending = append(m.pending, pendingResult{m.applied, m.controller.Loaded(m.h.o.Env.Clock.Now()).Replies})
-	return m.h.publish(m.h.Image(), meta.Diff(meta.Empty(), m.h.Image()))
+	m.h.takeStock(m.h.Image())
+	if err := m.h.publish(m.h.Image(), meta.Diff(meta.Empty(), m.h.Image())); err != nil {
+		return err
+	}
+	m.h.sortOut(m.h.Image())
+	return nil
 }
 
 func (m *metalog) save(s quorum.State) error {
@@ -396,7 +469,8 @@ func (m *metalog) save(s quorum.State) error {
 	return failpoint.Hit("meta.state.after-save")
 }
 
-// persist appends entries and waits until they are on disk.
+// persist appends entries and waits until they are on disk. On a full disk it waits for room: what was refused left
+// nothing behind, so it may be written again, and nobody is told anything in between.
 func (m *metalog) persist(entries []quorum.Entry) error {
 	if len(entries) == 0 {
 		return nil
@@ -406,37 +480,25 @@ func (m *metalog) persist(entries []quorum.Entry) error {
 			return err
 		}
 	}
-	in, out := make([]commitlog.Append, len(entries)), make([]commitlog.Appended, len(entries))
-	for i, e := range entries {
-		b := append([]byte(nil), e.Batch...)
-		batch.SetBaseOffset(b, e.Base)
-		batch.SetLeaderEpoch(b, int32(e.Term))
-		h, err := batch.ParseHeader(b)
-		if err != nil {
-			return err
-		}
-		in[i] = commitlog.Append{Batch: b, Header: h, Origin: commitlog.Replica}
-	}
-	last := entries[len(entries)-1]
-	if int32(last.Term) > m.log.LatestEpoch() {
-		m.log.AssignEpoch(int32(last.Term))
-	}
 	if err := failpoint.Hit("meta.append.before-write"); err != nil {
 		return err
 	}
-	if err := m.log.Append(m.h.o.Env.Clock.Now(), int32(last.Term), in, out); err != nil {
-		return fmt.Errorf("writing the metadata log: %w", err)
-	}
-	for _, o := range out {
-		if o.Err != nil {
-			return fmt.Errorf("writing the metadata log: %w", o.Err)
+	end := entries[len(entries)-1].End
+	for len(entries) > 0 {
+		n, err := m.append(entries)
+		if errors.Is(err, commitlog.ErrNoSpace) {
+			err = m.waitForRoom()
 		}
+		if err != nil {
+			return fmt.Errorf("writing the metadata log: %w", err)
+		}
+		entries = entries[n:]
 	}
 	if err := failpoint.Hit("meta.append.before-sync"); err != nil {
 		return err
 	}
 	m.log.RequestSync()
-	for m.log.FlushedEnd() < last.End {
+	for m.log.FlushedEnd() < end {
 		if err := m.log.Dir().Failed(); err != nil {
 			return err
 		}
@@ -447,6 +509,44 @@ func (m *metalog) persist(entries []quorum.Entry) error {
 		}
 	}
 	return failpoint.Hit("meta.append.after-sync")
+}
+
+// append writes entries as far as it can.
+func (m *metalog) append(entries []quorum.Entry) (done int, err error) {
+	in, out := make([]commitlog.Append, len(entries)), make([]commitlog.Appended, len(entries))
+	for i, e := range entries {
+		b := append([]byte(nil), e.Batch...)
+		batch.SetBaseOffset(b, e.Base)
+		batch.SetLeaderEpoch(b, int32(e.Term))
+		h, err := batch.ParseHeader(b)
+		if err != nil {
+			return 0, err
+		}
+		in[i] = commitlog.Append{Batch: b, Header: h, Origin: commitlog.Replica}
+	}
+	if err := m.log.Append(m.h.o.Env.Clock.Now(), int32(entries[len(entries)-1].Term), in, out); err != nil {
+		return 0, err
+	}
+	for i, o := range out {
+		if o.Err != nil {
+			return i, o.Err
+		}
+	}
+	return len(out), nil
+}
+
+// waitForRoom lets a second pass on a full disk.
+func (m *metalog) waitForRoom() error {
+	m.h.o.Log.Error("the disk is full: changes of metadata wait until there is room", "dir", m.log.Dir().Path())
+	room := make(chan struct{})
+	t := m.h.o.Env.Clock.AfterFunc(time.Second, func() { close(room) })
+	defer t.Stop()
+	select {
+	case <-room:
+		return nil
+	case <-m.h.stop:
+		return errClosed
+	}
 }
 
 // apply reads committed batches into the image and publishes it.
@@ -467,14 +567,14 @@ func (m *metalog) apply(entries []quorum.Entry) error {
 				b.Records = append(b.Records, machine.Record{Key: r.Key, Value: r.Value})
 			}
 		}
-		old := m.h.Image()
-		next, delta, err := old.ApplyBatch(b)
+		next, delta, err := m.h.Image().ApplyBatch(b)
 		if err != nil {
 			return fmt.Errorf("metadata at offset %d cannot be understood; nothing is deleted, the node stops: %w", e.Base, err)
 		}
 		m.log.SetHighWatermark(e.End)
 		m.applied = e.End
 		if m.controller == nil {
+			m.h.note(delta)
 			m.h.image.Store(next) // history: logs follow the metadata only once it is current, see lead
 			continue
 		}

@@ -88,6 +88,10 @@ func (p *Partition) become(c replica.Config) {
 		}
 		p.mu.Lock()
 		defer p.mu.Unlock()
+		if p.log.Dir().Failed() != nil { // it may have resigned for that a moment ago
+			p.why = wire.KafkaStorageError
+			return
+		}
 		c.LogStart, c.LogEnd, c.FlushedEnd, c.HighWatermark = p.log.StartOffset(), p.log.EndOffset(), p.log.FlushedEnd(), p.log.HighWatermark()
 		c.EpochStart = c.LogEnd
 		p.lead = replica.Lead(c, p.now())
@@ -208,6 +212,18 @@ func (p *Partition) settle(lead *replica.Leader, queue []*Produce, out []commitl
 	start := p.log.StartOffset()
 	answers := make([]Produced, len(queue))
 	p.mu.Lock()
+	if p.lead == nil { // given up during the write: who waits would wait for ever
+		why := p.why
+		p.mu.Unlock()
+		for i, r := range queue {
+			if code, message := codeOf(out[i].Err); out[i].Err != nil {
+				r.Done(refused(code, message))
+			} else {
+				r.Done(refused(why, ""))
+			}
+		}
+		return
+	}
 	lead.Appended(p.log.EndOffset(), now)
 	for i, r := range queue {
 		if out[i].Err != nil {
