@@ -118,7 +118,7 @@ type model struct {
 }
 
 // Clean stops, kills and power cuts at random places: every acknowledged record, topic and deletion is still there,
-// nothing else is, and every partition is led in a later epoch (DUR-1, DUR-3, DUR-12, decision 7).
+// nothing else is, and every partition is led in a later epoch (DUR-1, DUR-3, decision 7).
 func TestRestartsKeepWhatWasAcknowledged(t *testing.T) {
 	seeds(t, 60, func(t *testing.T, seed uint64, rng *rand.Rand) {
 		dirs := []string{"/a", "/b", "/c"}[:1+rng.IntN(3)]
@@ -215,7 +215,7 @@ func (m *model) check(r *rig, round int) {
 	image := r.h.Image()
 	for name, id := range m.topics {
 		if topic := image.Topic(name); topic == nil || topic.ID != id {
-			r.Fatalf("round %d: topic %s was acknowledged and is gone (DUR-12)", round, name)
+			r.Fatalf("round %d: topic %s was acknowledged and is gone", round, name)
 		}
 	}
 	for _, name := range image.TopicNames() {
@@ -270,7 +270,7 @@ func TestRecreatedTopicBeginsEmpty(t *testing.T) {
 			t.Errorf("the new topic holds %v", got)
 		}
 		r.produce("t", 0, "new")
-		time.Sleep(2 * time.Minute) // of virtual time: file.delete.delay.ms
+		pass(2 * time.Minute) // of virtual time: file.delete.delay.ms
 		for _, line := range r.disk.Tree() {
 			if strings.Contains(line, "-delete") {
 				t.Errorf("%s was not removed", line)
@@ -470,7 +470,7 @@ func TestAFullDisk(t *testing.T) {
 			if d, _ = send(r.part("full", 0), -1, values(big)); d.Err == wire.None {
 				acked++
 			}
-			time.Sleep(time.Second) // the free space is measured once a second
+			pass(time.Second) // the free space is measured once a second
 			if acked > 100 {
 				t.Fatal("the disk does not fill up")
 			}
@@ -487,7 +487,7 @@ func TestAFullDisk(t *testing.T) {
 			t.Errorf("another partition: %v", d.Err)
 		}
 		r.delete("full")
-		time.Sleep(2 * time.Minute)
+		pass(2 * time.Minute)
 		r.produce("t", 0, "x")
 		r.produce("more", 0, "x")
 		r.close()
@@ -510,7 +510,7 @@ func TestADiskWithoutOneByte(t *testing.T) {
 			_, err := control[meta.CreateTopicsReply](r.h, meta.CreateTopics{Topics: []meta.NewTopic{{Name: "u", Partitions: 1, ReplicationFactor: 1}}})
 			answered <- err
 		}()
-		time.Sleep(10 * time.Second)
+		pass(10 * time.Second)
 		select {
 		case err := <-answered:
 			t.Errorf("a topic was answered on a full disk: %v", err)
@@ -524,7 +524,7 @@ func TestADiskWithoutOneByte(t *testing.T) {
 		if err := <-answered; err != nil {
 			t.Errorf("with room again: %v", err)
 		}
-		time.Sleep(3 * time.Second)
+		pass(3 * time.Second)
 		r.produce("t", 0, "y")
 		r.produce("u", 0, "y")
 		if got := r.all("t", 0); got[1] != "y" || len(got) != 2 {

@@ -255,3 +255,10 @@ func readAll(p *Partition) (map[int64]string, error) {
 		}
 	}
 }
+
+// pass lets virtual time pass.
+func pass(d time.Duration) {
+	over := make(chan struct{})
+	simClock().AfterFunc(d, func() { close(over) })
+	<-over
+}
