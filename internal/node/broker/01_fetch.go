@@ -169,6 +169,9 @@ func (f *fetch) readOne(p *fetchPart, left int) (wire.FetchResponsePartition, Re
 			out.Aborted = append(out.Aborted, wire.AbortedTransaction{ProducerID: a.ProducerID, FirstOffset: a.FirstOffset})
 		}
 	}
+	if out.Err == wire.KafkaStorageError && f.r.Version <= 5 {
+		out.Err = wire.NotLeaderOrFollower // clients of that time would not try again
+	}
 	if got.Err == wire.NotLeaderOrFollower || got.Err == wire.FencedLeaderEpoch {
 		out.LeaderID, out.LeaderEpoch = f.hints.add(f.r, p.name, p.Partition)
 	}

@@ -19,9 +19,23 @@ func checkEpoch(s PartitionState, current int32) wire.ErrorCode {
 	return wire.None
 }
 
+// readable is the end of what a consumer may see.
+func readable(s PartitionState, committed bool) int64 {
+	if committed {
+		return s.LastStable
+	}
+	return s.HighWatermark
+}
+
+// largestTimestamp asks ListOffsets for the record with the largest timestamp.
+const largestTimestamp = -3
+
 // offsetFor finds what ListOffsets asks for.
 func offsetFor(p Partition, timestamp int64, committed bool) located {
 	offset, found, epoch, code := p.OffsetForTimestamp(timestamp, committed)
+	if timestamp == largestTimestamp && offset >= readable(p.State(), committed) {
+		return located{code: code, offset: -1, timestamp: -1, epoch: -1} // nobody may have seen it yet
+	}
 	return located{code: code, offset: offset, timestamp: found, epoch: epoch}
 }
 

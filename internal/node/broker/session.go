@@ -20,7 +20,9 @@ type session struct {
 	order []*sessionPart
 	byKey map[sessionKey]*sessionPart
 
-	used time.Time // guarded by the cache
+	// Guarded by the cache.
+	made, used time.Time
+	size       int // partitions, when it was last used
 }
 
 type sessionKey struct {
@@ -36,8 +38,9 @@ type sessionPart struct {
 	sent                    bool // the last answer carried records
 }
 
-// sessionCache holds the sessions of all clients. Full, it lets go of the one unused for longest, if that is two
-// minutes; else the newcomer goes without.
+// sessionCache holds the sessions of all clients. Full, it lets go of the one unused for longest, if that is more than
+// two minutes; else of the smallest of those made more than two minutes ago, if the newcomer has more partitions; else
+// the newcomer goes without.
 type sessionCache struct {
 	slots  int
 	random env.Random
@@ -52,14 +55,17 @@ func newSessionCache(slots int, r env.Random) *sessionCache {
 	return &sessionCache{slots: slots, random: r, byID: map[int32]*session{}}
 }
 
-func (c *sessionCache) find(id int32, now time.Time) *session {
+func (c *sessionCache) find(id int32) *session {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	s := c.byID[id]
-	if s != nil {
-		s.used = now
-	}
-	return s
+	return c.byID[id]
+}
+
+// touch notes that a session was used, and how large it is.
+func (c *sessionCache) touch(s *session, size int, now time.Time) {
+	c.mu.Lock()
+	s.used, s.size = now, size
+	c.mu.Unlock()
 }
 
 func (c *sessionCache) remove(id int32) {
@@ -68,33 +74,41 @@ func (c *sessionCache) remove(id int32) {
 	c.mu.Unlock()
 }
 
-// add makes a session, or returns nil if there is no room.
-func (c *sessionCache) add(ids bool, now time.Time) *session {
+// add makes a session of size partitions, or returns nil if there is no room.
+func (c *sessionCache) add(ids bool, size int, now time.Time) *session {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.byID) >= c.slots && !c.evict(now) {
+	if len(c.byID) >= c.slots && !c.evict(size, now) {
 		return nil
 	}
 	id := int32(0)
 	for id == 0 || c.byID[id] != nil {
 		id = int32(c.random.Uint64() & 0x7fffffff)
 	}
-	s := &session{id: id, ids: ids, epoch: 1, used: now, byKey: map[sessionKey]*sessionPart{}}
+	s := &session{id: id, ids: ids, epoch: 1, made: now, used: now, size: size, byKey: map[sessionKey]*sessionPart{}}
 	c.byID[id] = s
 	return s
 }
 
-func (c *sessionCache) evict(now time.Time) bool {
-	var oldest *session
+// evict makes room for a session of size partitions.
+func (c *sessionCache) evict(size int, now time.Time) bool {
+	var oldest, smallest *session
 	for _, s := range c.byID {
 		if oldest == nil || s.used.Before(oldest.used) {
 			oldest = s
 		}
+		if now.Sub(s.made) > evictSessionAfter && (smallest == nil || s.size < smallest.size) {
+			smallest = s
+		}
 	}
-	if oldest == nil || now.Sub(oldest.used) < evictSessionAfter {
+	switch {
+	case oldest != nil && now.Sub(oldest.used) > evictSessionAfter:
+		delete(c.byID, oldest.id)
+	case smallest != nil && size > smallest.size:
+		delete(c.byID, smallest.id)
+	default:
 		return false
 	}
-	delete(c.byID, oldest.id)
 	return true
 }
 
@@ -161,24 +175,29 @@ func (f *fetch) openSession() wire.ErrorCode {
 			cache.remove(f.req.SessionID)
 		}
 		if f.req.SessionEpoch == 0 && f.r.Version >= 7 && len(f.req.Partitions) > 0 {
-			f.session = cache.add(f.r.Version >= 13, now)
+			f.session = cache.add(f.r.Version >= 13, len(f.req.Partitions), now)
 		}
 		f.askAll()
 		return wire.None
 	}
-	s := cache.find(f.req.SessionID, now)
+	s := cache.find(f.req.SessionID)
 	if s == nil {
 		return wire.FetchSessionIDNotFound
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
-	case s.ids != (f.r.Version >= 13):
-		return wire.FetchSessionTopicIDError
 	case s.epoch != f.req.SessionEpoch:
 		return wire.InvalidFetchSessionEpoch
+	case s.ids != (f.r.Version >= 13):
+		return wire.FetchSessionTopicIDError
 	}
 	s.change(&f.req)
+	if len(s.order) == 0 { // nothing left to remember: the session ends
+		cache.remove(s.id)
+		return wire.None
+	}
+	cache.touch(s, len(s.order), now)
 	if s.epoch++; s.epoch < 0 {
 		s.epoch = 1
 	}
@@ -225,6 +244,9 @@ func (f *fetch) closeSession() {
 			continue
 		}
 		p.highWatermark, p.logStart = out.HighWatermark, out.LogStart
+		if out.Err != wire.None {
+			p.highWatermark = -1 // once the error is gone, the client is told again
+		}
 		p.sent = out.RecordsSize > 0
 		served = served || p.sent
 		f.parts[kept], f.reads[kept] = out, f.reads[i]

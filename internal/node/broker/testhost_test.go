@@ -282,6 +282,9 @@ func (p *testPartition) OffsetForTimestamp(ts int64, _ bool) (int64, int64, int3
 	switch ts {
 	case -1:
 		return p.hw.Load(), -1, p.epoch, wire.None
+	case largestTimestamp:
+		offset, found, epoch := p.l.MaxTimestamp()
+		return offset, found, epoch, wire.None
 	case -2, -4:
 		return p.l.StartOffset(), -1, p.epoch, wire.None
 	}
