@@ -272,7 +272,10 @@ func (f *fetch) changed() bool {
 func (f *fetch) wake() {
 	f.dirty.Store(true)
 	if f.state.CompareAndSwap(fetchParked, fetchRunning) {
+		b := f.r.b
+		b.woken.Add(1)
 		go func() {
+			defer b.woken.Done()
 			if !f.again() {
 				f.watch()
 			}

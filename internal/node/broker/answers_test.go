@@ -189,13 +189,9 @@ func (n *node) coordinator(group string) {
 	if got := call[*kmsg.FindCoordinatorResponse](n, find, 4).Coordinators[0]; got.ErrorCode != 0 {
 		n.t.Fatal(wire.ErrorCode(got.ErrorCode))
 	}
-	// Its partition may still be loading, which clients wait for as well.
+	// The partitions may still be loading, which clients wait for as well.
 	n.until(func() bool {
-		req := kmsg.NewPtrOffsetFetchRequest()
-		g := kmsg.NewOffsetFetchRequestGroup()
-		g.Group = group
-		req.Groups = append(req.Groups, g)
-		return wire.ErrorCode(call[*kmsg.OffsetFetchResponse](n, req, 8).Groups[0].ErrorCode) != wire.CoordinatorLoadInProgress
+		return call[*kmsg.ListGroupsResponse](n, kmsg.NewPtrListGroupsRequest(), 4).ErrorCode == 0
 	})
 }
 

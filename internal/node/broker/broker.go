@@ -97,8 +97,9 @@ type Broker struct {
 
 	coarse   atomic.Int64 // the time of the last tick, in nanoseconds: for deadlines of seconds
 	stopping atomic.Bool
-	writers  atomic.Int64  // goroutines that write answers now
-	stopped  chan struct{} // closed when Stop begins
+	writers  atomic.Int64   // goroutines that write answers now
+	woken    sync.WaitGroup // fetches that read again after they were parked
+	stopped  chan struct{}  // closed when Stop begins
 
 	mu    sync.Mutex
 	conns map[*conn]struct{}
@@ -310,6 +311,7 @@ func (b *Broker) Stop(ctx context.Context) error {
 		c.close()
 	}
 	<-b.empty
+	b.woken.Wait() // they read the host's logs, which are closed next
 	return err
 }
 

@@ -23,7 +23,7 @@ func TestProduceTimesOut(t *testing.T) {
 	p := n.host.Partition("t", 0).(*testPartition)
 	p.stuck.Store(true)
 	req := produceRequest("t", 0, -1, records(t, batch.Options{}, "a"))
-	req.TimeoutMillis = 30
+	req.TimeoutMillis = 500 // far longer than the other partition needs
 	second := kmsg.NewProduceRequestTopicPartition()
 	second.Partition, second.Records = 1, records(t, batch.Options{}, "b")
 	req.Topics[0].Partitions = append(req.Topics[0].Partitions, second)
