@@ -32,8 +32,8 @@ type computer struct {
 	env     env.Env
 }
 
-// onMachine runs a test in a bubble: time passes only when everybody waits, and no goroutine may be left at its end.
-func onMachine(t *testing.T, test func(m *computer)) {
+// onComputer runs a test in a bubble: time passes only when everybody waits, and no goroutine may be left at its end.
+func onComputer(t *testing.T, test func(m *computer)) {
 	s := *seed
 	if s == 0 {
 		s = uint64(time.Now().UnixNano())
@@ -181,4 +181,11 @@ func (m *computer) metric(series string) string {
 		}
 	}
 	return fmt.Sprintf("(no %s)", series)
+}
+
+// pass lets the bubble's time go by.
+func (m *computer) pass(d time.Duration) {
+	over := make(chan struct{})
+	m.env.Clock.AfterFunc(d, func() { close(over) })
+	<-over
 }

@@ -13,7 +13,7 @@ import (
 
 // TestMetricsAreTrue: after records were produced and consumed by a group, the admin port tells so.
 func TestMetricsAreTrue(t *testing.T) {
-	onMachine(t, func(m *computer) {
+	onComputer(t, func(m *computer) {
 		n := m.start()
 		m.produce("t", "a", "b", "c")
 		m.consume("g", "t", 2)
@@ -71,7 +71,7 @@ func TestMetricsAreTrue(t *testing.T) {
 // has not happened here may be missing.
 func TestEveryMetricIsFed(t *testing.T) {
 	happensLater := "kafka_network_requestmetrics_errors_total"
-	onMachine(t, func(m *computer) {
+	onComputer(t, func(m *computer) {
 		n := m.start()
 		m.produce("t", "a")
 		m.consume("g", "t", 1)

@@ -18,7 +18,7 @@ var groupSettings = []Setting{
 		Doc: "How long a group's offsets are kept after its last member left."},
 	{Name: "offsets.retention.check.interval.ms", Type: Long, Default: "600000", Rule: atLeast(1),
 		Doc: "How often offsets are looked at for expiry."},
-	{Name: "offsets.commit.timeout.ms", Type: Int, Default: "5000", Rule: atLeast(1),
+	{Name: "offsets.commit.timeout.ms", Type: Int, Default: "5000", Rule: atLeast(1), Class: NotYet,
 		Doc: "How long an offset commit may wait until it is committed in the log."},
 	{Name: "offset.metadata.max.bytes", Type: Int, Default: "4096",
 		Doc: "The longest text a client may store with an offset."},

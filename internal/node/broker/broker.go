@@ -9,13 +9,11 @@ import (
 	"net"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
 
-	"millrace/internal/config"
 	"millrace/internal/core/auth"
 	"millrace/internal/core/quota"
 	"millrace/internal/metrics"
@@ -59,12 +57,10 @@ type Limits struct {
 
 // limits in force.
 type limits struct {
-	frame            int // socket.request.max.bytes
-	perIP, total     int
-	overrides        map[string]int // of perIP, by address
-	idle             time.Duration  // connections.max.idle.ms
-	frameIdle        time.Duration  // without a byte inside a frame
-	frameTime        time.Duration  // for a frame, and a second more for each 64 KiB
+	frame            int           // socket.request.max.bytes
+	idle             time.Duration // connections.max.idle.ms
+	frameIdle        time.Duration // without a byte inside a frame
+	frameTime        time.Duration // for a frame, and a second more for each 64 KiB
 	handshake        time.Duration
 	requestPartition int // max.request.partition.size.limit
 	fetchBytes       int // fetch.max.bytes
@@ -94,6 +90,8 @@ type Broker struct {
 	metrics  counts
 	sessions *sessionCache
 	policies policyCache
+	asked    Limits                     // as given
+	counted  atomic.Pointer[connLimits] // in force
 
 	coarse   atomic.Int64 // the time of the last tick, in nanoseconds: for deadlines of seconds
 	stopping atomic.Bool
@@ -148,9 +146,6 @@ func (b *Broker) limit(l Limits) {
 	idle := b.settings.Duration("connections.max.idle.ms")
 	b.limits = limits{
 		frame:            b.settings.Int("socket.request.max.bytes"),
-		perIP:            orDefault(l.ConnectionsPerIP, b.explicit("max.connections.per.ip", 1000)),
-		total:            orDefault(l.Connections, b.explicit("max.connections", 10_000)),
-		overrides:        perAddress(config.SplitList(b.settings.String("max.connections.per.ip.overrides"))),
 		idle:             orDefault(l.IdleConnection, idle),
 		frameIdle:        10 * time.Second,
 		frameTime:        30 * time.Second,
@@ -159,38 +154,8 @@ func (b *Broker) limit(l Limits) {
 		fetchBytes:       b.settings.Int("fetch.max.bytes"),
 		decompressed:     16,
 	}
+	b.asked = l
 	b.sessions = newSessionCache(orDefault(l.FetchSessions, b.settings.Int("max.incremental.fetch.session.cache.slots")), b.random)
-}
-
-// explicit is a setting that somebody has set, or a default that is stricter than Kafka's "unlimited".
-func (b *Broker) explicit(name string, otherwise int) int {
-	if _, set := b.settings.Explicit()[name]; set {
-		return b.settings.Int(name)
-	}
-	return otherwise
-}
-
-// perAddress reads host:count entries; hosts are resolved once, here.
-func perAddress(entries []string) map[string]int {
-	m := map[string]int{}
-	for _, e := range entries {
-		i := strings.LastIndexByte(e, ':')
-		if i < 0 {
-			continue // the settings' own rule has refused it
-		}
-		n, err := strconv.Atoi(strings.TrimSpace(e[i+1:]))
-		if err != nil {
-			continue
-		}
-		host := strings.TrimSpace(e[:i])
-		m[host] = n
-		if addrs, err := net.LookupHost(host); err == nil {
-			for _, a := range addrs {
-				m[a] = n
-			}
-		}
-	}
-	return m
 }
 
 func orDefault[T int | time.Duration](v, d T) T {
@@ -349,20 +314,21 @@ func (b *Broker) tick() {
 
 // remember counts a connection; the reason says why it may not stay.
 func (b *Broker) remember(c *conn) string {
+	limits := b.connLimits()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.stopping.Load() {
 		return "stopping"
 	}
 	if !c.l.Unlimited {
-		if b.limits.total > 0 && len(b.conns) >= b.limits.total {
+		if limits.total >= 0 && len(b.conns) >= limits.total {
 			return fmt.Sprintf("%d connections are open", len(b.conns))
 		}
-		most, special := b.limits.overrides[c.host]
+		most, special := limits.overrides[c.host]
 		if !special {
-			most = b.limits.perIP
+			most = limits.perIP
 		}
-		if (most > 0 || special) && b.perIP[c.host] >= most {
+		if most >= 0 && b.perIP[c.host] >= most {
 			return fmt.Sprintf("%d connections are open from this address", b.perIP[c.host])
 		}
 	}
