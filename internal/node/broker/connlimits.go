@@ -20,11 +20,16 @@ type connLimits struct {
 
 // connLimits reads the settings anew when the metadata has changed. Names are resolved only when they are others.
 func (b *Broker) connLimits() *connLimits {
-	image, now := b.host.Image(), b.counted.Load()
+	var image *meta.Image // nil for a broker without a host: what was given at start holds
+	var cluster, own map[string]string
+	if b.host != nil {
+		image = b.host.Image()
+		cluster, own = image.Config(brokerConfigs, ""), image.Config(brokerConfigs, b.nodeName())
+	}
+	now := b.counted.Load()
 	if now != nil && now.image == image {
 		return now
 	}
-	cluster, own := image.Config(brokerConfigs, ""), image.Config(brokerConfigs, b.nodeName())
 	value := func(name string, stricter int) int {
 		v, _, chain := config.BrokerValue(b.settings, cluster, own, name)
 		if chain[0].Source == config.SourceDefault {
