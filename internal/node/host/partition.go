@@ -225,6 +225,7 @@ func (p *Partition) settle(lead *replica.Leader, queue []*Produce, out []commitl
 		return
 	}
 	lead.Appended(p.log.EndOffset(), now)
+	lead.Flushed(p.log.FlushedEnd(), now) // the sync may have been faster: the leader took no more than it knew of then
 	for i, r := range queue {
 		if out[i].Err != nil {
 			code, message := codeOf(out[i].Err)
