@@ -17,6 +17,7 @@ import (
 
 	"millrace/internal/config"
 	"millrace/internal/core/auth"
+	"millrace/internal/core/meta"
 	"millrace/internal/kafka/wire"
 	"millrace/internal/node/env"
 	"millrace/internal/node/env/simenv"
@@ -40,6 +41,12 @@ type nobody struct{}
 func (nobody) Mechanisms() []string       { return nil }
 func (nobody) Begin(string) auth.Exchange { return nil }
 
+// noHost has an empty image and nothing else.
+type noHost struct{ Host }
+
+func (noHost) Image() *meta.Image { return meta.Empty() }
+func (noHost) NodeID() int32      { return 1 }
+
 func newStage(t *testing.T, o Options, l Listener) *stage {
 	t.Helper()
 	s := &stage{t: t, clock: simenv.NewClock(time.Unix(1_800_000_000, 0)), came: make(chan *Request, 1000)}
@@ -53,6 +60,7 @@ func newStage(t *testing.T, o Options, l Listener) *stage {
 	l.Name, l.Address = "PLAINTEXT", "127.0.0.1:0"
 	o.Listeners = []Listener{l}
 	s.Broker = New(o)
+	s.Serve(noHost{})
 	s.apis = &apiTable{}
 	// Heartbeat echoes its generation as the error code; DescribeGroups is parked until the test answers.
 	s.apis[wire.Heartbeat] = &API{Key: wire.Heartbeat, Min: 0, Max: 4, Handle: decoded(func(r *Request, req *kmsg.HeartbeatRequest) {
