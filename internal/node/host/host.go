@@ -33,6 +33,10 @@ type Options struct {
 	MinISR    func(image *meta.Image, topic string) int
 	// Machines makes the coordinator machine of a partition of an internal topic.
 	Machines map[string]func(partition int32) machine.Machine
+	// Perform carries out an effect of a machine, once what asked for it is committed. It must not block; the answer, if
+	// there is one, goes back to the machine as a command that nobody waits for. Effects are asked for again after every
+	// load, so they may come more than once.
+	Perform func(m Machine, effect any, answer func(body any))
 	// DeletedTopics makes the command that tells a machine that topics are gone; nil: nobody is told.
 	DeletedTopics func(gone []*meta.Topic) any
 	// Progress hears of the recovery of a directory's logs, from any goroutine.
@@ -96,6 +100,9 @@ func Open(o Options) (*Host, error) {
 	h := &Host{o: o, parts: map[key]*Partition{}, runners: map[key]*runner{}, stop: make(chan struct{}),
 		missing: map[key]bool{}, logs: logsKnown{removed: map[wire.UUID]bool{}, wanting: map[key]bool{}}}
 	h.epoch.Store(-1)
+	if h.o.Perform == nil {
+		h.o.Perform = h.cannotPerform
+	}
 	h.image.Store(meta.Empty())
 	h.incarnation = h.newID()
 	if err := h.openDirs(); err != nil {

@@ -119,6 +119,6 @@ func (h *Host) tell(body any) {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	for _, r := range h.runners {
-		r.ask(body, func(any, wire.ErrorCode) {})
+		r.tell(body)
 	}
 }

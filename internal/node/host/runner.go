@@ -26,6 +26,8 @@ type runner struct {
 	// Owned by run.
 	m       machine.Machine
 	applied int64 // the end of what was replayed
+	epoch   int32 // the leader epoch that it was loaded in
+	out     *outbox
 
 	ended chan struct{}
 
@@ -33,6 +35,7 @@ type runner struct {
 	queue   []question
 	loading bool
 	closed  bool
+	why     wire.ErrorCode // once closed
 	token   machine.Token
 	callers map[machine.Token]func(any, wire.ErrorCode)
 	wake    chan struct{}
@@ -47,7 +50,8 @@ func (h *Host) run(p *Partition) {
 	k := key{p.topic, p.index}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.runners[k] != nil {
+	if r := h.runners[k]; r != nil && r.p == p && r.alive() {
+		r.nudge() // it looks for a new leader epoch
 		return
 	}
 	r := &runner{h: h, p: p, make: func() machine.Machine { return make_(p.index) }, loading: true,
@@ -61,7 +65,7 @@ func (r *runner) ask(body any, done func(any, wire.ErrorCode)) {
 	code := wire.None
 	switch {
 	case r.closed:
-		code = wire.NotCoordinator
+		code = r.why
 	case r.loading:
 		code = wire.CoordinatorLoadInProgress
 	default:
@@ -84,7 +88,7 @@ func (r *runner) nudge() {
 
 func (r *runner) close() {
 	r.mu.Lock()
-	r.closed = true
+	r.closed, r.why = true, wire.NotCoordinator
 	r.mu.Unlock()
 	r.nudge()
 	<-r.ended
@@ -96,7 +100,8 @@ func (r *runner) run() {
 	defer close(r.ended)
 	for r.alive() {
 		if err := r.load(); err != nil {
-			r.h.o.Log.Error("a coordinator cannot be loaded", "topic", r.p.topic, "partition", r.p.index, "err", err)
+			r.h.o.Log.Error("a coordinator cannot be loaded: its partition is not served", "topic", r.p.topic, "partition", r.p.index, "err", err)
+			r.p.resign(wire.KafkaStorageError)
 			r.drop(wire.CoordinatorNotAvailable, true)
 			return
 		}
@@ -122,12 +127,16 @@ func (r *runner) alive() bool {
 func (r *runner) drop(code wire.ErrorCode, forever bool) {
 	r.mu.Lock()
 	r.loading = true
-	r.closed = r.closed || forever
+	if forever && !r.closed {
+		r.closed, r.why = true, code
+	}
 	queue, callers := r.queue, r.callers
 	r.queue, r.callers = nil, map[machine.Token]func(any, wire.ErrorCode){}
 	r.mu.Unlock()
 	for _, q := range queue {
-		q.done(nil, code)
+		if q.done != nil {
+			q.done(nil, code)
+		}
 	}
 	for _, done := range callers {
 		done(nil, code)
@@ -136,16 +145,17 @@ func (r *runner) drop(code wire.ErrorCode, forever bool) {
 
 // load replays the log into a new machine.
 func (r *runner) load() error {
-	r.m = r.make()
+	r.m, r.out, r.epoch = r.make(), &outbox{}, r.p.State().LeaderEpoch
 	end := r.p.log.EndOffset()
 	if err := r.p.log.Each(r.p.log.StartOffset(), end, r.replay); err != nil {
 		return err
 	}
 	r.applied = end
-	r.h.perform(r, r.m.Loaded(r.p.now()))
+	result := r.m.Loaded(r.p.now())
 	r.mu.Lock()
-	r.loading = false
+	r.loading = false // first: an effect may be answered while it is performed
 	r.mu.Unlock()
+	r.h.perform(r, result)
 	return nil
 }
 
@@ -191,6 +201,9 @@ func (r *runner) serve() error {
 		if closed {
 			return nil
 		}
+		if s := r.p.State(); !s.Leader || s.LeaderEpoch != r.epoch {
+			return fmt.Errorf("leader epoch %d of %s-%d is over", r.epoch, r.p.topic, r.p.index)
+		}
 		for _, q := range questions {
 			if err := r.handle(q.token, q.body); err != nil {
 				return err
@@ -211,9 +224,6 @@ func (r *runner) serve() error {
 			timer = r.rearm(timer, d.Sub(now))
 		}
 		<-r.wake
-		if !r.p.State().Leader {
-			return fmt.Errorf("partition %s-%d is not led here any more", r.p.topic, r.p.index)
-		}
 	}
 }
 
@@ -235,9 +245,13 @@ func (r *runner) take() (all []asked, closed bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, q := range r.queue {
-		r.token++
-		r.callers[r.token] = q.done
-		all = append(all, asked{r.token, q.body})
+		token := machine.Token(0)
+		if q.done != nil {
+			r.token++
+			token = r.token
+			r.callers[token] = q.done
+		}
+		all = append(all, asked{token, q.body})
 	}
 	r.queue = nil
 	return all, r.closed
@@ -246,15 +260,16 @@ func (r *runner) take() (all []asked, closed bool) {
 // handle decides one command, appends and replays its records, and lets replies and effects wait for the commit.
 func (r *runner) handle(token machine.Token, body any) error {
 	now := r.p.now()
+	if m, ok := body.(Marker); ok {
+		return r.mark(now, token, m)
+	}
 	result := r.m.Handle(now, machine.Command{Token: token, Body: body})
 	if len(result.Records) > 0 {
 		if err := r.append(now, result); err != nil {
 			return err
 		}
 	}
-	if len(result.Replies)+len(result.Effects) > 0 {
-		r.h.perform(r, result)
-	}
+	r.h.perform(r, result)
 	return nil
 }
 
@@ -284,30 +299,5 @@ func (r *runner) append(now time.Time, result machine.Result) error {
 		return fmt.Errorf("appending %d records: %w: %s", len(result.Records), d.Err, d.Message)
 	}
 	r.applied = d.BaseOffset + int64(len(result.Records))
-	return r.m.Replay(machine.Batch{BaseOffset: d.BaseOffset, LeaderEpoch: h.LeaderEpoch, Timestamp: now.UnixMilli(), Producer: result.Producer, Records: result.Records})
-}
-
-// perform delivers a result's replies once everything before it is committed.
-func (h *Host) perform(r *runner, result machine.Result) {
-	r.p.whenCommitted(r.applied, func(code wire.ErrorCode) {
-		if code != wire.None {
-			r.nudge() // serve sees that the lead is lost and drops the machine
-			return
-		}
-		if failpoint.Hit("group.reply.before") != nil {
-			code = wire.CoordinatorNotAvailable // done, and told otherwise: callers must stand that
-		}
-		for _, reply := range result.Replies {
-			r.mu.Lock()
-			done := r.callers[reply.To]
-			delete(r.callers, reply.To)
-			r.mu.Unlock()
-			if done != nil {
-				done(reply.Body, code)
-			}
-		}
-		for _, e := range result.Effects {
-			h.o.Log.Error("a machine asks for something this node cannot do", "effect", fmt.Sprintf("%T", e))
-		}
-	})
+	return r.m.Replay(machine.Batch{BaseOffset: d.BaseOffset, LeaderEpoch: r.epoch, Timestamp: now.UnixMilli(), Producer: result.Producer, Records: result.Records})
 }
