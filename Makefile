@@ -1,6 +1,10 @@
 # The short commands. HACKING.md says when to use which.
-.PHONY: build run test conformance crash bench sim fuzz
+.PHONY: help build run test conformance crash bench sim fuzz
 GO ?= go
+FUZZTIME ?= 30s
+
+help: ## this list
+	@sed -nE 's/^([a-z]+):.*## (.*)/\1	\2/p' Makefile | expand -t 14
 
 build: ## the program, in bin/millrace
 	$(GO) build -o bin/millrace ./cmd/millrace
@@ -23,7 +27,7 @@ test: ## every test that needs nothing but Go; about a minute
 sim: ## 20,000 seeds of the commit log on a simulated disk (reliability row 1)
 	$(GO) test ./internal/node/commitlog -run 'TestSim$$' -sim.seeds=20000 -timeout 30m
 
-fuzz: ## each fuzz target for half a minute
+fuzz: ## each fuzz target for half a minute; FUZZTIME=5m for longer
 	@set -e; for f in $$(grep -rlE --include='*_test.go' '^func Fuzz' internal); do \
 	  for t in $$(sed -nE 's/^func (Fuzz[A-Za-z0-9]+).*/\1/p' $$f); do \
-	    echo "$$t in $$(dirname $$f)"; $(GO) test ./$$(dirname $$f) -run '^$$' -fuzz "^$$t\$$" -fuzztime 30s; done; done
+	    echo "$$t in $$(dirname $$f)"; $(GO) test ./$$(dirname $$f) -run '^$$' -fuzz "^$$t\$$" -fuzztime $(FUZZTIME); done; done
