@@ -73,6 +73,26 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
+// TestReserveIsNotOverrun: space is measured once a second, and a second is long: what was appended since counts.
+func TestReserveIsNotOverrun(t *testing.T) {
+	r, disk := simRig(t, DefaultConfig(), Inline)
+	r.dir.options.Reserve = 1 << 20
+	free, _, err := disk.Space("/d")
+	if err != nil {
+		t.Fatal(err)
+	}
+	disk.SetCapacity(2<<20 + 1<<40 - free)
+	for n := 0; !r.dir.Low(); n++ {
+		if n > 30 {
+			t.Fatal("more than the reserve was taken, and the directory does not say that it is low")
+		}
+		r.append(plain(1, 100<<10, 5))
+	}
+	if free, _, _ := disk.Space("/d"); free < 800<<10 {
+		t.Fatalf("%d bytes are left of a reserve of 1 MiB", free)
+	}
+}
+
 // TestFailedSync: the directory is offline after the first failure, whatever the disk says later (L3, B17).
 func TestFailedSync(t *testing.T) {
 	for _, op := range []simenv.Op{simenv.OpSync, simenv.OpSyncDir} {
