@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+	"golang.org/x/sys/unix"
 
 	"millrace/test/target"
 )
@@ -50,6 +51,14 @@ func (c *crash) diskFull() error {
 	if code == 0 {
 		return errors.New("a produce of 900 kB is acknowledged on the full disk")
 	}
+	var left unix.Statfs_t
+	if err := unix.Statfs(c.disk.mount, &left); err != nil {
+		return err
+	}
+	free := int64(left.Bavail) * left.Bsize >> 20
+	if free < leastReserve {
+		return fmt.Errorf("only %d MiB are left when a produce is refused: the reserve is used up", free)
+	}
 	if n, err := c.readAll(ctx, "filler"); err != nil || n < acked {
 		return fmt.Errorf("%d of %d acknowledged records are read from the full disk: %v", n, acked, err)
 	}
@@ -65,10 +74,13 @@ func (c *crash) diskFull() error {
 			return fmt.Errorf("30 s after space came back a produce still fails: %w", err)
 		}
 	}
-	fmt.Printf("ok    %-20s %d records of 900 kB, then %s; all read; a topic deleted, and producing again after %.1fs without a restart\n",
-		c.name, acked, kerr.ErrorForCode(code).Error(), time.Since(began).Seconds())
+	fmt.Printf("ok    %-20s %d records of 900 kB, then %s with %d MiB left; all read; a topic deleted, and producing again after %.1fs without a restart\n",
+		c.name, acked, kerr.ErrorForCode(code).Error(), free, time.Since(began).Seconds())
 	return nil
 }
+
+// leastReserve is what must be left of a reserve of 64 MiB, in MiB: checkpoints and indexes use it.
+const leastReserve = 60
 
 // rawProduce asks once, without a client's retries.
 func rawProduce(b *target.Process, topic string) (int16, error) {

@@ -14,7 +14,12 @@
 //	pause                the process is stopped for six seconds and goes on (SIGSTOP): nothing acknowledged may be lost
 //	fsync-fails          every fsync fails for a second, then works again: no acknowledgement before the next start (DUR-5)
 //	disk-full            the disk is filled through the broker: a refusal, no loss, and recovery without a restart (LIV-3)
-//	fail-points          the process kills itself at each named point (built with the tag failpoint)
+//	fail-points-kill     the process kills itself at each point of package failpoint, twice
+//	fail-points-error    the step at each point fails once, and the process is killed a moment later
+//	fail-points-pause    the goroutine at each point stops for ever, and the process is killed a moment later
+//
+// Beside the records of the checker's workload a ledger is kept of topics, settings, groups, committed offsets, producer ids,
+// retries, log starts and a compacted topic (ledger.go), except where a loss has to be found.
 package main
 
 import (
@@ -22,6 +27,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -44,7 +50,7 @@ func main() {
 	flag.IntVar(&r.cycles, "cycles", 5, "power cuts or kills of a scenario")
 	flag.DurationVar(&r.pause, "pause", 5*time.Second, "time under load before each")
 	flag.Uint64Var(&r.seed, "seed", 0, "seed of the load and of the moments; 0 draws one")
-	flag.StringVar(&r.points, "points", "", "fail points of the scenario fail-points, by comma; empty: all that the binary names")
+	flag.StringVar(&r.only, "points", "", "fail points of the scenario fail-points, by comma; empty: all that the binary names")
 	run := flag.String("run", "", "only the scenarios whose name this regular expression matches")
 	flag.Parse()
 	match, err := regexp.Compile("^(" + *run + ")")
@@ -58,12 +64,12 @@ func main() {
 }
 
 type runner struct {
-	kind, binary, points string
-	cycles               int
-	pause                time.Duration
-	seed                 uint64
-	work                 string
-	ctx                  context.Context
+	kind, binary, only string
+	cycles             int
+	pause              time.Duration
+	seed               uint64
+	work               string
+	ctx                context.Context
 }
 
 // scenario is one way to break the broker.
@@ -72,8 +78,8 @@ type scenario struct {
 	power     bool // cut the power; otherwise kill the process
 	unflushed bool
 	mustLose  bool
-	points    bool
-	pause     bool // stop the process for a while instead of killing it
+	action    string // what happens at each fail point: kill, error or pause
+	pause     bool   // stop the process for a while instead of killing it
 	syncFails bool
 	full      bool
 }
@@ -86,7 +92,9 @@ var scenarios = []scenario{
 	{name: "pause", pause: true},
 	{name: "fsync-fails", syncFails: true},
 	{name: "disk-full", full: true},
-	{name: "fail-points", points: true},
+	{name: "fail-points-kill", action: "kill"},
+	{name: "fail-points-error", action: "error"},
+	{name: "fail-points-pause", action: "pause"},
 }
 
 func (r *runner) all(match *regexp.Regexp) error {
@@ -103,7 +111,7 @@ func (r *runner) all(match *regexp.Regexp) error {
 	}
 	var failed []string
 	for _, s := range scenarios {
-		if !match.MatchString(s.name) || (s.points || s.full || s.syncFails) && r.kind == "kafka" || ctx.Err() != nil {
+		if !match.MatchString(s.name) || (s.action != "" || s.full || s.syncFails) && r.kind == "kafka" || ctx.Err() != nil {
 			continue
 		}
 		if err := r.run(s); err != nil {
@@ -146,53 +154,57 @@ func (r *runner) run(s scenario) error {
 		return c.diskFull()
 	}
 	began := time.Now()
-	cycles, points := r.cycles, []string(nil)
-	if s.points {
-		var err error
-		if points, err = r.failPoints(); err != nil || len(points) == 0 {
-			return errors.Join(err, errors.New("the binary names no fail points"))
-		}
-		cycles = len(points)
+	if !s.mustLose {
+		c.ledger = openLedger(r.ctx, c.broker.Addr(), c.seed)
 	}
-	nemesis := make(chan error, 1)
-	ctx, stop := context.WithCancelCause(r.ctx)
+	res, err := c.underLoad()
+	if err != nil {
+		return fmt.Errorf("%w; seed %d; the broker's last words:\n%s", err, c.seed, c.broker.Tail(20))
+	}
+	if c.ledger != nil {
+		c.found = append(c.found, c.ledger.close(r.ctx)...)
+	}
+	return c.verdict(res, time.Since(began))
+}
+
+// underLoad lets the nemesis loose on a load, which lasts as long as it does and a moment more.
+func (c *crash) underLoad() (load.Result, error) {
+	over := make(chan struct{})
+	ctx, stop := context.WithCancelCause(c.ctx)
 	defer stop(nil)
 	res, err := load.Run(ctx, load.Options{
-		Bootstrap: c.broker.Addr(), Seed: c.seed, TopicPrefix: s.name, HistoryPath: filepath.Join(c.dir, "history.jsonl"), KeepTopics: true,
-		Duration: time.Duration(cycles)*c.cycleTime() + r.pause, SendTimeout: 30 * time.Second, FinalTimeout: 2 * time.Minute,
+		Bootstrap: c.broker.Addr(), Seed: c.seed, TopicPrefix: c.name, HistoryPath: filepath.Join(c.dir, "history.jsonl"), KeepTopics: true,
+		Duration: time.Hour, Until: over, SendTimeout: 30 * time.Second, FinalTimeout: 2 * time.Minute,
 		Started: func(h *checker.Writer) {
 			go func() {
-				err := c.nemesis(h, cycles, points)
-				if err != nil {
+				defer close(over)
+				if err := c.nemesis(h); err != nil {
 					stop(err) // without a broker there is nothing to wait for
 				}
-				nemesis <- err
+				wait(ctx, c.runner.pause)
 			}()
 		},
 	})
 	if ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
-	if err != nil {
-		return fmt.Errorf("%w; seed %d; the broker's last words:\n%s", err, c.seed, c.broker.Tail(20))
-	}
-	if err := <-nemesis; err != nil {
-		return err
-	}
-	return c.verdict(res, cycles, time.Since(began))
+	return res, err
 }
 
-func (c *crash) verdict(res load.Result, cycles int, took time.Duration) error {
+func (c *crash) verdict(res load.Result, took time.Duration) error {
 	line := fmt.Sprintf("%-20s %d times on %s, %.0fs, seed %d: %d acknowledged, %d lost, longest time without an acknowledgement %.1fs",
-		c.name, cycles, c.kind, took.Seconds(), c.seed, res.Report.Acked, res.Report.Lost, res.LongestGap.Seconds())
+		c.name, c.broken, c.kind, took.Seconds(), c.seed, res.Report.Acked, res.Report.Lost, res.LongestGap.Seconds())
+	if c.ledger != nil {
+		line += "\n      ledger: " + c.ledger.String()
+	}
 	repeat := fmt.Sprintf("repeat with go run ./test/crash -broker %s -run '%s$' -seed %d; history %s", c.kind, c.name, c.seed, res.HistoryPath)
 	switch {
 	case c.mustLose && res.Report.Lost == 0:
-		return fmt.Errorf("%s: unflushed data went through %d power cuts without loss: the harness does not bite\n%s\n%s", line, cycles, res.Report, repeat)
+		return fmt.Errorf("%s: unflushed data went through %d power cuts without loss: the harness does not bite\n%s\n%s", line, c.broken, res.Report, repeat)
 	case c.mustLose:
 		line += " (and a loss had to be found)"
-	case !res.Valid():
-		return fmt.Errorf("%s\n%s\n%s\n%s", line, res.Report, strings.Join(res.Damaged, "\n"), repeat)
+	case !res.Valid() || len(c.found) > 0:
+		return fmt.Errorf("%s\n%s\n%s\n%s\n%s", line, res.Report, strings.Join(res.Damaged, "\n"), strings.Join(c.found, "\n"), repeat)
 	case res.Report.Acked == 0:
 		return fmt.Errorf("%s: nothing was acknowledged, so nothing was tried", line)
 	}
@@ -209,6 +221,9 @@ type crash struct {
 	dir    string
 	disk   *disk
 	broker *target.Process
+	ledger *ledger
+	broken int      // how often the nemesis has struck
+	found  []string // beside what the checker finds
 }
 
 func (c *crash) open() (err error) {
@@ -227,8 +242,16 @@ func (c *crash) open() (err error) {
 }
 
 func (c *crash) start(failpoint string) error {
+	p, err := target.Start(c.ctx, c.options(failpoint))
+	if err == nil {
+		c.broker = p
+	}
+	return err
+}
+
+func (c *crash) options(failpoint string) target.Options {
 	o := target.Options{Kind: c.kind, Binary: c.binary, Dir: filepath.Join(c.dir, "data"), Core: -1, HeapMB: 512, Log: filepath.Join(c.dir, "broker.log"),
-		Config: filepath.Join(c.dir, "broker.properties"), Overrides: map[string]string{}}
+		Config: filepath.Join(c.dir, "broker.properties"), Overrides: maps.Clone(busy)}
 	if c.disk != nil {
 		o.Dir = filepath.Join(c.disk.mount, "data")
 	}
@@ -244,11 +267,16 @@ func (c *crash) start(failpoint string) error {
 	if failpoint != "" {
 		o.Env = []string{"MILLRACE_FAILPOINT=" + failpoint}
 	}
-	p, err := target.Start(c.ctx, o)
-	if err == nil {
-		c.broker = p
-	}
-	return err
+	return o
+}
+
+// busy are settings under which a node does in a second what it otherwise does in minutes: checkpoints, retention, compaction.
+var busy = map[string]string{
+	"log.cleaner.backoff.ms":                        "300",
+	"log.flush.offset.checkpoint.interval.ms":       "700",
+	"log.flush.start.offset.checkpoint.interval.ms": "700",
+	"log.retention.check.interval.ms":               "500",
+	"replica.high.watermark.checkpoint.interval.ms": "500",
 }
 
 func (c *crash) close() {
@@ -258,83 +286,4 @@ func (c *crash) close() {
 	if c.disk != nil {
 		c.disk.remove()
 	}
-}
-
-// cycleTime is how long a cycle lasts, restart included.
-func (c *crash) cycleTime() time.Duration {
-	switch {
-	case c.scenario.pause:
-		return c.runner.pause + stopped
-	case c.kind == "kafka":
-		return c.runner.pause + 8*time.Second
-	}
-	return c.runner.pause + time.Second
-}
-
-// nemesis breaks the broker and brings it back, cycles times.
-func (c *crash) nemesis(h *checker.Writer, cycles int, points []string) error {
-	for i := range cycles {
-		wait := c.runner.pause/2 + time.Duration(c.rng.Int64N(int64(c.runner.pause)))
-		select {
-		case <-time.After(wait):
-		case <-c.ctx.Done():
-			return c.ctx.Err()
-		}
-		point := ""
-		if points != nil {
-			point = points[i]
-		}
-		if err := c.once(h, i, point); err != nil {
-			return fmt.Errorf("cycle %d: %w", i+1, err)
-		}
-	}
-	return nil
-}
-
-func (c *crash) once(h *checker.Writer, i int, point string) error {
-	h.Note(c.name, map[string]any{"cycle": i + 1, "point": point})
-	if c.scenario.pause {
-		return c.stopForAWhile(h)
-	}
-	if c.syncFails {
-		return c.failSync(h)
-	}
-	if c.power {
-		if err := c.disk.cut(); err != nil {
-			return err
-		}
-	}
-	c.broker.Kill()
-	if c.power {
-		if err := errors.Join(c.disk.detach(), c.disk.attach()); err != nil {
-			return err
-		}
-	}
-	if point != "" {
-		if err := c.dieAt(h, point); err != nil {
-			return err
-		}
-	}
-	began := time.Now()
-	if err := c.start(""); err != nil {
-		return fmt.Errorf("start again: %w", err)
-	}
-	h.Note("serves again", map[string]any{"after ms": time.Since(began).Milliseconds()})
-	return nil
-}
-
-// stopped is how long a paused process stands still.
-const stopped = 6 * time.Second
-
-// stopForAWhile is the gray failure: connections stay open and nothing answers.
-func (c *crash) stopForAWhile(h *checker.Writer) error {
-	if err := syscall.Kill(c.broker.PID(), syscall.SIGSTOP); err != nil {
-		return err
-	}
-	select {
-	case <-time.After(stopped):
-	case <-c.ctx.Done():
-	}
-	h.Note("goes on", nil)
-	return syscall.Kill(c.broker.PID(), syscall.SIGCONT)
 }

@@ -1,51 +1,123 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
-	"os/exec"
-	"regexp"
+	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"millrace/internal/checker"
+	"millrace/internal/node/env/failpoint"
+	"millrace/test/target"
 )
 
-// failPoints are the names that the code hits, taken from the source: each must exist to be killed at.
-func (r *runner) failPoints() ([]string, error) {
-	if r.points != "" {
-		return strings.Split(r.points, ","), nil
+// breakAtPoints starts the broker once or twice for each point, armed there, and goes on when it was broken. A point that is not
+// reached is a finding: what nobody passes is not tried.
+func (c *crash) breakAtPoints(h *checker.Writer) error {
+	var only []string
+	if c.only != "" {
+		only = strings.Split(c.only, ",")
 	}
-	out, err := exec.Command("git", "grep", "-hoE", `failpoint\.Hit\("[^"]+"\)`, "--", "internal", ":!*_test.go").Output()
-	if err != nil {
-		return nil, fmt.Errorf("look for fail points: %w", err)
+	for _, p := range failpoint.Points {
+		if p.When == failpoint.Never || only != nil && !slices.Contains(only, p.Name) {
+			continue
+		}
+		if err := c.breakAtPoint(h, p); err != nil {
+			return fmt.Errorf("%s: %w", p.Name, err)
+		}
 	}
-	var names []string
-	for _, m := range regexp.MustCompile(`"([^"]+)"`).FindAllStringSubmatch(string(out), -1) {
-		names = append(names, m[1])
-	}
-	slices.Sort(names)
-	return slices.Compact(names), nil
+	c.broker.Kill()
+	return c.start("")
 }
 
-// dieAt starts the broker so that it kills itself at a point, and waits until it did or a few seconds have passed: a point of
-// compaction, say, may not be reached by this load, which is told and is no failure.
-func (c *crash) dieAt(h *checker.Writer, point string) error {
-	nth := 1 + c.rng.IntN(20)
-	spec := fmt.Sprintf("%s=kill@%d", point, nth)
-	if err := c.start(spec); err != nil {
-		h.Note("died while starting", spec) // a point of recovery or of the start
-		return nil
+// breakAtPoint breaks at the first pass of a point, which is often while the broker starts; if it kills, also at a later one.
+func (c *crash) breakAtPoint(h *checker.Writer, p failpoint.Point) error {
+	began := time.Now()
+	hit, err := c.breakAt(h, p, 1)
+	if err != nil || c.action != "kill" {
+		return c.mustReach(p, hit, err)
 	}
-	select {
-	case <-c.broker.Exited():
-		h.Note("died", spec)
-	case <-time.After(4 * time.Second):
-		h.Note("not reached", spec)
-		fmt.Printf("      %s was not reached\n", spec)
-		c.broker.Kill()
-	case <-c.ctx.Done():
-		return c.ctx.Err()
+	later := 2
+	if time.Since(began) < time.Second { // passed often
+		later += c.rng.IntN(20)
 	}
-	return nil
+	again, err := c.breakAt(h, p, later)
+	return c.mustReach(p, hit || again, err)
+}
+
+func (c *crash) mustReach(p failpoint.Point, hit bool, err error) error {
+	if err == nil && !hit {
+		c.found = append(c.found, "fail point "+p.Name+" was not reached")
+	}
+	return err
+}
+
+const (
+	forPoint = 6 * time.Second        // to get to a point
+	broken   = 700 * time.Millisecond // to go on after an error or beside a pause
+)
+
+// breakAt runs the broker until it has passed a point for the n-th time, and kills it. It tells whether it got there.
+func (c *crash) breakAt(h *checker.Writer, p failpoint.Point, nth int) (hit bool, err error) {
+	c.broker.Kill()
+	spec := fmt.Sprintf("%s=%s@%d", p.Name, c.action, nth)
+	if p.When != failpoint.Load {
+		spec = fmt.Sprintf("%s=%s", p.Name, c.action)
+	}
+	rounds := 1
+	if p.When == failpoint.Stop {
+		rounds = 2 // a clean stop, and the start after it
+	}
+	for range rounds {
+		if hit || c.ctx.Err() != nil {
+			break
+		}
+		if hit, err = c.runArmed(h, p, spec); err != nil {
+			return false, err
+		}
+	}
+	c.broker.Kill()
+	return hit, c.ctx.Err()
+}
+
+func (c *crash) runArmed(h *checker.Writer, p failpoint.Point, spec string) (hit bool, err error) {
+	mark := "fail point " + p.Name + ":"
+	before := c.logged(mark)
+	if c.broker, err = target.Spawn(c.options(spec)); err != nil {
+		return false, err
+	}
+	c.broken++
+	if p.When == failpoint.Stop {
+		go c.stopSoon(c.broker)
+	}
+	for end := time.Now().Add(forPoint); !hit && time.Now().Before(end) && c.ctx.Err() == nil; {
+		select {
+		case <-c.broker.Exited():
+			end = time.Now()
+		case <-time.After(10 * time.Millisecond):
+		}
+		hit = c.logged(mark) > before
+	}
+	h.Note(spec, map[string]any{"reached": hit})
+	if hit && c.action != "kill" {
+		wait(c.ctx, broken)
+	}
+	return hit, nil
+}
+
+// stopSoon asks the broker to stop once it serves.
+func (c *crash) stopSoon(b *target.Process) {
+	if b.WaitReady(c.ctx) == nil {
+		wait(c.ctx, 300*time.Millisecond)
+		syscall.Kill(b.PID(), syscall.SIGTERM)
+	}
+}
+
+// logged counts a text in what the broker printed.
+func (c *crash) logged(text string) int {
+	b, _ := os.ReadFile(c.broker.Log)
+	return bytes.Count(b, []byte(text))
 }

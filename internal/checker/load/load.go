@@ -20,6 +20,7 @@ import (
 type Options struct {
 	Bootstrap string
 	Duration  time.Duration // how long producers send (10 s)
+	Until     chan struct{} // closed: they stop earlier
 	Producers int           // (4)
 	Consumers int           // (2)
 	Keys      int           // partitions written to, two a topic (8)
@@ -175,6 +176,13 @@ func (r *run) drive() error {
 func (r *run) load() {
 	sending, stopSending := context.WithTimeout(r.ctx, r.Duration)
 	defer stopSending()
+	go func() {
+		select {
+		case <-r.Until:
+			stopSending()
+		case <-sending.Done():
+		}
+	}()
 	reading, stopReading := context.WithCancel(r.ctx)
 	r.lastAck = time.Now()
 	var producers, consumers sync.WaitGroup

@@ -72,12 +72,15 @@ func Arm(s string) error {
 
 // Hit marks a point. It returns nil unless the point is armed with "error" and this is the hit that counts.
 func Hit(name string) error {
-	switch due(name) {
+	action := due(name)
+	if action != "" {
+		fmt.Fprintf(os.Stderr, "fail point %s: %s\n", name, action) // a file written by the kernel: it outlives the kill
+	}
+	switch action {
 	case "kill":
 		syscall.Kill(os.Getpid(), syscall.SIGKILL)
 		select {}
 	case "pause":
-		fmt.Fprintln(os.Stderr, "fail point", name, "paused")
 		select {}
 	case "error":
 		return fmt.Errorf("%s: %w", name, ErrInjected)

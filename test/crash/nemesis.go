@@ -1,0 +1,67 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"syscall"
+	"time"
+
+	"millrace/internal/checker"
+)
+
+// nemesis breaks the broker and brings it back, again and again.
+func (c *crash) nemesis(h *checker.Writer) error {
+	if c.action != "" {
+		return c.breakAtPoints(h)
+	}
+	for c.broken < c.cycles {
+		wait(c.ctx, c.runner.pause/2+time.Duration(c.rng.Int64N(int64(c.runner.pause))))
+		if c.ctx.Err() != nil {
+			return c.ctx.Err()
+		}
+		c.broken++
+		h.Note(c.name, map[string]any{"cycle": c.broken})
+		if err := c.once(h); err != nil {
+			return fmt.Errorf("cycle %d: %w", c.broken, err)
+		}
+	}
+	return nil
+}
+
+func (c *crash) once(h *checker.Writer) error {
+	switch {
+	case c.scenario.pause:
+		return c.stopForAWhile(h)
+	case c.syncFails:
+		return c.failSync(h)
+	case c.power:
+		if err := c.disk.cut(); err != nil {
+			return err
+		}
+	}
+	c.broker.Kill()
+	if c.power {
+		if err := errors.Join(c.disk.detach(), c.disk.attach()); err != nil {
+			return err
+		}
+	}
+	began := time.Now()
+	if err := c.start(""); err != nil {
+		return fmt.Errorf("start again: %w", err)
+	}
+	h.Note("serves again", map[string]any{"after ms": time.Since(began).Milliseconds()})
+	return nil
+}
+
+// stopped is how long a paused process stands still.
+const stopped = 6 * time.Second
+
+// stopForAWhile is the gray failure: connections stay open and nothing answers.
+func (c *crash) stopForAWhile(h *checker.Writer) error {
+	if err := syscall.Kill(c.broker.PID(), syscall.SIGSTOP); err != nil {
+		return err
+	}
+	wait(c.ctx, stopped)
+	h.Note("goes on", nil)
+	return syscall.Kill(c.broker.PID(), syscall.SIGCONT)
+}
