@@ -52,6 +52,11 @@ func (h *handles) acquire(f *diskFile, create bool) (env.File, error) {
 		return nil, err
 	}
 	h.mu.Lock()
+	if f.gone && f.file == nil { // while it was opened: its name may be another segment's by now
+		h.mu.Unlock()
+		file.Close()
+		return nil, ErrDeleted
+	}
 	spare := file
 	if f.file == nil {
 		f.file, spare = file, nil
