@@ -29,13 +29,17 @@ func (c *Controller) newConfigs(image *Image, typ int8, name string, values []Co
 
 // checkConfigs checks the changed settings one by one, and all together.
 func (c *Controller) checkConfigs(image *Image, typ int8, name string, changed, all map[string]string) *problem {
+	code := wire.InvalidConfig
+	if typ == BrokerResource {
+		code = wire.InvalidRequest // as Kafka has it, of values and of what a running broker cannot change
+	}
 	for _, k := range sortedKeys(changed) {
 		if err := c.opts.Settings.Check(typ, name, k, changed[k]); err != nil {
-			return refuse(wire.InvalidConfig, "%s", err)
+			return refuse(code, "%s", err)
 		}
 	}
 	if err := c.opts.Settings.CheckTogether(image, typ, name, all); err != nil {
-		return refuse(wire.InvalidConfig, "%s", err)
+		return refuse(code, "%s", err)
 	}
 	return nil
 }
