@@ -320,6 +320,15 @@ func rawListOffsets(t *T) {
 		if v >= 7 {
 			wants[-3] = [2]int64{1, base + 5000}
 		}
+		if v >= 8 { // the earliest offset that lies on this broker's own disk
+			wants[-4] = [2]int64{0, -1}
+		}
+		if v >= 9 { // the last offset that a remote store has: there is none
+			wants[-5] = [2]int64{-1, -1}
+		}
+		if v >= 11 { // the first that a remote store lacks, where there is one
+			wants[-6] = [2]int64{-1, -1}
+		}
 		for ts, want := range wants {
 			got := ask(ts)
 			t.Equal(fmt.Sprint(got.ErrorCode, got.Offset, got.Timestamp), fmt.Sprint(0, want[0], want[1]), fmt.Sprintf("v%d of timestamp %d", v, ts))

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -29,6 +31,7 @@ func init() {
 		Case{"franz/admin", false, franzAdmin},
 		Case{"franz/list-and-delete", false, franzDeleteRecords},
 		Case{"franz/large-records", false, franzLarge},
+		Case{"franz/refusals", false, franzRefusals},
 		Case{"franz/transactional-id", false, franzTransactional},
 		Case{"franz/history", true, franzHistory},
 	)
@@ -358,11 +361,39 @@ func franzLarge(t *T) {
 	}
 }
 
+// franzRefusals: what a producer and a consumer are told of what cannot be.
+func franzRefusals(t *T) {
+	small := t.Topic(1, "max.message.bytes=1000")
+	c := t.Client(kgo.RecordRetries(3), kgo.ProducerBatchCompression(kgo.NoCompression()))
+	err := c.ProduceSync(t.ctx, &kgo.Record{Topic: small, Value: make([]byte, 5000)}).FirstErr()
+	t.Is(err, kerr.MessageTooLarge, "5,000 bytes where 1,000 are allowed")
+	timed := t.Topic(1, "message.timestamp.before.max.ms=60000")
+	err = c.ProduceSync(t.ctx, &kgo.Record{Topic: timed, Timestamp: time.Now().Add(-time.Hour), Value: []byte("x")}).FirstErr()
+	t.Is(err, kerr.InvalidTimestamp, "a record one hour old")
+	c = t.Client(kgo.UnknownTopicRetries(1))
+	err = c.ProduceSync(t.ctx, &kgo.Record{Topic: t.Name("none"), Value: []byte("x")}).FirstErr()
+	t.Is(err, kerr.UnknownTopicOrPartition, "a topic that is not there")
+	c = t.Client(kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{small: {0: kgo.NewOffset().At(1000)}}), kgo.ConsumeResetOffset(kgo.NoResetOffset()))
+	t.Is(c.PollFetches(t.ctx).Err(), kerr.OffsetOutOfRange, "an offset beyond the end")
+}
+
+// Is demands an error.
+func (t *T) Is(got, want error, what string) {
+	if !errors.Is(got, want) {
+		t.Errorf("%s: got %v, want %v", what, got, want)
+	}
+}
+
+// transactions says whether the broker advertises them.
+func (t *T) transactions() bool {
+	_, high := t.versions(kmsg.AddPartitionsToTxn)
+	return high >= 0
+}
+
 // franzTransactional: where transactions are not advertised, a client that wants one is refused for good within seconds, and
 // does not repeat itself for ever.
 func franzTransactional(t *T) {
 	topic := t.Topic(1)
-	_, advertised := t.versions(kmsg.AddPartitionsToTxn)
 	c := t.Client(kgo.TransactionalID(t.Name("tx")), kgo.DefaultProduceTopic(topic), kgo.RecordDeliveryTimeout(30*time.Second))
 	began := time.Now()
 	err := c.BeginTransaction()
@@ -372,7 +403,7 @@ func franzTransactional(t *T) {
 	if err == nil {
 		err = c.EndTransaction(t.ctx, kgo.TryCommit)
 	}
-	if advertised >= 0 {
+	if t.transactions() {
 		t.Must(err, "a transaction")
 		t.Equal(string(t.consume(topic, 1, kgo.FetchIsolationLevel(kgo.ReadCommitted()))[0].Value), "in a transaction", "what was committed")
 		return

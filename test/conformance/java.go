@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"time"
 )
 
 // The Java tools and the Java client inside them, at 4.3.1.
@@ -20,6 +21,10 @@ func init() {
 		Case{"java/broker-api-versions", false, javaVersions},
 		Case{"java/verifiable-producer-consumer", false, javaVerifiable},
 		Case{"java/performance", false, javaPerformance},
+		Case{"java/broker-configs", false, javaBrokerConfigs},
+		Case{"java/reset-to-a-time", false, javaResetToTime},
+		Case{"java/refusals", true, javaRefusals},
+		Case{"java/transactional-id", false, javaTransactional},
 	)
 }
 
@@ -118,8 +123,8 @@ func javaOffsets(t *T) {
 	t.kcat("a\nb\nc\n", "-P", "-t", topic, "-p", "0")
 	between := later()
 	t.kcat("d\n", "-P", "-t", topic, "-p", "0")
-	for time, want := range map[string]string{"-1": ":0:4", "-2": ":0:0", "-3": ":0:3", fmt.Sprint(between): ":0:3"} {
-		t.Contains(t.Java("", tools+"GetOffsetShell", "--bootstrap-server", t.addr, "--topic", topic, "--time", time), topic+want)
+	for at, want := range map[string]string{"-1": ":0:4", "-2": ":0:0", "-3": ":0:3", "-4": ":0:0", fmt.Sprint(between): ":0:3"} {
+		t.Contains(t.Java("", tools+"GetOffsetShell", "--bootstrap-server", t.addr, "--topic", topic, "--time", at), topic+want)
 	}
 }
 
@@ -181,4 +186,95 @@ func javaPerformance(t *T) {
 	t.Contains(out, "50000 records sent", "99.9th")
 	out = t.Java("", tools+"ConsumerPerformance", "--bootstrap-server", t.addr, "--topic", topic, "--num-records", "50000", "--timeout", "20000")
 	t.Contains(out, "start.time", "50000")
+}
+
+// javaBrokerConfigs: a broker's own setting beats the cluster's default, which beats the file, and every answer names the chain.
+func javaBrokerConfigs(t *T) {
+	t.Own(0, nil)
+	topic := t.Topic(1)
+	config := func(args ...string) string {
+		return t.Java("", "kafka.admin.ConfigCommand", append([]string{"--bootstrap-server", t.addr}, args...)...)
+	}
+	id := fmt.Sprint(t.brokerID())
+	one, all := []string{"--entity-type", "brokers", "--entity-name", id}, []string{"--entity-type", "brokers", "--entity-default"}
+	config(append(all, "--alter", "--add-config", "log.segment.bytes=2097152,log.cleaner.threads=1")...)
+	config(append(one, "--alter", "--add-config", "log.segment.bytes=3145728")...)
+	t.Contains(config(append(one, "--describe")...), "log.segment.bytes=3145728",
+		"DYNAMIC_BROKER_CONFIG:log.segment.bytes=3145728, DYNAMIC_DEFAULT_BROKER_CONFIG:log.segment.bytes=2097152, STATIC_BROKER_CONFIG:log.segment.bytes=1048576, DEFAULT_CONFIG:log.segment.bytes=1073741824")
+	t.Contains(config("--entity-type", "topics", "--entity-name", topic, "--describe", "--all"), "segment.bytes=3145728")
+	t.Contains(config(append(one, "--describe", "--all")...), "node.id="+id, "log.dirs=")
+	config(append(one, "--alter", "--delete-config", "log.segment.bytes")...)
+	t.Contains(config("--entity-type", "topics", "--entity-name", topic, "--describe", "--all"), "segment.bytes=2097152")
+	out, err, _ := t.JavaTry("", "kafka.admin.ConfigCommand", append([]string{"--bootstrap-server", t.addr, "--alter", "--add-config", "node.id=9"}, one...)...)
+	if err == nil {
+		t.Errorf("a setting that a running broker cannot change is taken: %s", out)
+	}
+	t.Contains(out, "InvalidRequestException")
+}
+
+// brokerID of the only broker.
+func (t *T) brokerID() int32 {
+	m, err := t.Admin().BrokerMetadata(t.ctx)
+	t.Must(err, "Metadata")
+	return m.Brokers[0].NodeID
+}
+
+// javaResetToTime: a group is set to a time, and the console consumer goes on from there; and kcat from a time of its own.
+func javaResetToTime(t *T) {
+	topic, group := t.Topic(1), t.Name("g")
+	t.kcat("early\n", "-P", "-t", topic)
+	between := time.UnixMilli(later())
+	t.kcat("late\n", "-P", "-t", topic)
+	t.Java("", tools+"consumer.group.ConsumerGroupCommand", "--bootstrap-server", t.addr, "--reset-offsets", "--group", group, "--topic", topic,
+		"--to-datetime", between.UTC().Format("2006-01-02T15:04:05.000Z"), "--execute")
+	out := t.Java("", tools+"consumer.ConsoleConsumer", "--bootstrap-server", t.addr, "--topic", topic, "--group", group, "--max-messages", "1", "--timeout-ms", "20000",
+		"--formatter-property", "print.timestamp=true")
+	t.Contains(out, "late", "CreateTime:")
+	t.Lacks(out, "early")
+	t.Equal(t.kcat("", "-C", "-t", topic, "-e", "-o", fmt.Sprintf("s@%d", between.UnixMilli())), "late\n", "kcat from a time")
+}
+
+// javaRefusals: what people read on their screen.
+func javaRefusals(t *T) {
+	produce := func(topic, text string, more ...string) string {
+		return t.Java(text+"\n", tools+"ConsoleProducer", append([]string{"--bootstrap-server", t.addr, "--topic", topic}, more...)...)
+	}
+	t.Contains(produce(t.Topic(1, "max.message.bytes=1000"), strings.Repeat("x", 5000)), "RecordTooLargeException")
+	t.Contains(produce("not/legal", "x"), "InvalidTopicException")
+	out, _, _ := t.JavaTry("", tools+"VerifiableProducer", "--bootstrap-server", t.addr, "--topic", t.Topic(1, "message.timestamp.before.max.ms=60000"),
+		"--max-messages", "1", "--acks", "-1", "--message-create-time", "1000000000000")
+	t.Contains(out, "producer_send_error", "InvalidTimestampException")
+	none := t.Name("none")
+	for _, c := range []struct {
+		class string
+		args  []string
+		want  string
+	}{
+		{"TopicCommand", []string{"--describe", "--topic", none}, "does not exist as expected"},
+		{"TopicCommand", []string{"--create", "--topic", none, "--replication-factor", "3"}, "InvalidReplicationFactorException"},
+		{"TopicCommand", []string{"--create", "--topic", none, "--config", "retention.ms=soon"}, "Invalid value soon for configuration retention.ms"},
+	} {
+		out, err, took := t.JavaTry("", tools+c.class, append(c.args, "--bootstrap-server", t.addr)...)
+		if err == nil || took > 20*time.Second {
+			t.Errorf("%s %v: error %v after %v", c.class, c.args, err, took)
+		}
+		t.Contains(out, c.want)
+	}
+}
+
+// javaTransactional: where transactions are not advertised, the producer is refused for good and does not repeat itself.
+func javaTransactional(t *T) {
+	topic := t.Topic(1)
+	out, err, took := t.JavaTry("", tools+"ProducerPerformance", "--topic", topic, "--num-records", "100", "--record-size", "10", "--throughput", "-1",
+		"--bootstrap-server", t.addr, "--transactional-id", t.Name("tx"))
+	if t.transactions() {
+		t.Must(err, out)
+		t.Contains(out, "100 records sent")
+		return
+	}
+	if err == nil || took > 15*time.Second {
+		t.Errorf("error %v after %v:\n%s", err, took, out)
+	}
+	t.Contains(out, "TransactionalIdAuthorizationException")
+	t.note = fmt.Sprintf("refused after %.1f s", took.Seconds())
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
-	"os/exec"
 	"sort"
 	"strconv"
 	"strings"
@@ -25,15 +24,13 @@ func init() {
 		Case{"kcat/start-offsets", false, kcatStart},
 		Case{"kcat/group", false, kcatGroup},
 		Case{"kcat/auto-create", false, kcatAutoCreate},
+		Case{"kcat/transactional-id", false, kcatTransactional},
 	)
 }
 
-// kcat runs kcat, installing it first where it is missing.
+// kcat runs kcat to its end and returns what it printed.
 func (t *T) kcat(stdin string, args ...string) string {
-	if _, err := exec.LookPath("kcat"); err != nil {
-		t.Cmd("", "sh", "-c", "apt-get update -qq && apt-get install -y -qq kcat")
-	}
-	return t.Cmd(stdin, "kcat", append([]string{"-b", t.addr, "-q", "-m", "20"}, args...)...)
+	return t.wait(t.kcatCommand(append([]string{"-q", "-m", "20"}, args...)...), stdin)
 }
 
 func kcatHello(t *T) {
@@ -150,4 +147,21 @@ func kcatAutoCreate(t *T) {
 	topic := t.Name("new")
 	t.kcat("born\n", "-P", "-t", topic)
 	t.Equal(t.kcat("", "-C", "-t", topic, "-e"), "born\n", "consumed from a topic that producing created")
+}
+
+// kcatTransactional: where transactions are not advertised, a transactional id is refused for good, and soon.
+func kcatTransactional(t *T) {
+	topic := t.Topic(1)
+	cmd := t.kcatCommand("-P", "-t", topic, "-X", "transactional.id="+t.Name("tx"))
+	cmd.Stdin = strings.NewReader("in a transaction\n")
+	began := time.Now()
+	out, err := cmd.CombinedOutput()
+	if t.transactions() {
+		t.Must(err, string(out))
+		return
+	}
+	if took := time.Since(began); err == nil || took > 15*time.Second {
+		t.Errorf("error %v after %v:\n%s", err, took, out)
+	}
+	t.Contains(strings.ToLower(string(out)), "transactional")
 }

@@ -2,8 +2,7 @@ package main
 
 import (
 	_ "embed"
-	"os"
-	"path/filepath"
+	"os/exec"
 	"strings"
 )
 
@@ -17,25 +16,34 @@ func init() {
 		Case{"python/admin", false, func(t *T) { t.python("admin") }},
 		Case{"python/errors", false, func(t *T) { t.python("errors") }},
 		Case{"python/offsets-for-times", false, func(t *T) { t.python("times") }},
+		Case{"python/group-static-members", false, func(t *T) { t.python("static") }},
+		Case{"python/refusals", false, func(t *T) { t.python("refusals") }},
+		Case{"python/transactional-id", false, pythonTransactional},
 	)
 }
 
 //go:embed librdkafka.py
 var script string
 
-// python runs one function of librdkafka.py in a virtual environment that is made once.
-func (t *T) python(what string, args ...string) {
-	home, err := os.UserHomeDir()
-	t.Must(err, "home")
-	venv := filepath.Join(home, ".cache", "millrace", "python")
-	python := filepath.Join(venv, "bin", "python")
-	if _, err := os.Stat(filepath.Join(venv, "complete")); err != nil {
-		t.Cmd("", "python3", "-m", "venv", venv)
-		t.Cmd("", python, "-m", "pip", "-q", "install", "confluent-kafka==2.16.1")
-		t.Must(os.WriteFile(filepath.Join(venv, "complete"), nil, 0o644), "marker")
-	}
-	out := t.Cmd("", python, append([]string{t.File("librdkafka.py", script), t.addr, t.Name("x"), what}, args...)...)
-	if !strings.HasSuffix(strings.TrimSpace(out), "ok") {
+// python runs one function of librdkafka.py in a virtual environment that is made once, and returns what it printed.
+func (t *T) python(what string, args ...string) string {
+	out := t.wait(exec.CommandContext(t.ctx, t.venv(), t.script(what, args...)...), "")
+	said, done := strings.CutSuffix(strings.TrimSpace(out), "ok")
+	if !done {
 		t.Fatalf("%s", out)
 	}
+	return said
+}
+
+func (t *T) script(what string, args ...string) []string {
+	return append([]string{t.File("librdkafka.py", script), t.addr, t.Name("x"), what}, args...)
+}
+
+func pythonTransactional(t *T) {
+	advertised := "no"
+	if t.transactions() {
+		advertised = "yes"
+	}
+	lines := strings.Split(strings.TrimSpace(t.python("transactional", advertised)), "\n")
+	t.note = lines[len(lines)-1] // behind librdkafka's own log
 }

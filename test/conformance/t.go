@@ -22,10 +22,12 @@ import (
 // T is what a case works with. A demand that is not met ends the case.
 type T struct {
 	*suite
+	addr     string // of the broker that this case talks to
 	ctx      context.Context
 	name     string
 	failures []string
 	note     string // shown behind the name
+	left     bool   // left out: note says why
 	after    []func()
 }
 
@@ -34,6 +36,12 @@ type stopCase struct{}
 // Fatalf ends the case.
 func (t *T) Fatalf(format string, args ...any) {
 	t.Errorf(format, args...)
+	panic(stopCase{})
+}
+
+// LeaveOut ends the case, neither passed nor failed.
+func (t *T) LeaveOut(format string, args ...any) {
+	t.note, t.left = fmt.Sprintf(format, args...), true
 	panic(stopCase{})
 }
 

@@ -85,7 +85,11 @@ func kafkaProperties(o Options, controllerPort int) string {
 	}
 	lines = append(lines, stock...)
 	for _, k := range sortedKeys(o.Overrides) {
-		lines = append(lines, k+"="+o.Overrides[k]) // the last line of a key wins in a properties file
+		v := o.Overrides[k]
+		if k == "listeners" || k == "advertised.listeners" {
+			v += fmt.Sprintf(",CONTROLLER://127.0.0.1:%d", controllerPort)
+		}
+		lines = append(lines, k+"="+v) // the last line of a key wins in a properties file
 	}
 	return strings.Join(lines, "\n") + "\n"
 }
