@@ -102,7 +102,7 @@ func (d *Dir) flushDue(now time.Time) {
 	}
 }
 
-// retain runs retention over all logs: first all starts move and are made durable together, and the recovery points with
+// retain runs retention over all logs: first all new starts are made durable together and move, and the recovery points with
 // their producer snapshots pass them, then the segments go.
 func (d *Dir) retain(now time.Time) error {
 	var errs []error
@@ -116,6 +116,7 @@ func (d *Dir) retain(now time.Time) error {
 		return errors.Join(append(errs, err)...)
 	}
 	for _, l := range logs {
+		l.moveStart(l.nextStart.Load())
 		if l.Err() == nil && l.recoveryPointNow() < l.start.Load() {
 			errs = append(errs, l.advanceRecoveryPoint())
 		}
@@ -261,7 +262,7 @@ func (d *Dir) writeRecoveryPoints() error {
 }
 
 func (d *Dir) writeLogStarts() error {
-	return d.writeCheckpoint(logStartFile, func(l *Log) int64 { return l.start.Load() })
+	return d.writeCheckpoint(logStartFile, func(l *Log) int64 { return max(l.start.Load(), l.nextStart.Load()) })
 }
 
 func (d *Dir) writeHighWatermarks() error {

@@ -31,6 +31,7 @@ type Log struct {
 	deleted   atomic.Bool
 
 	start, end, flushed, highWatermark atomic.Int64
+	nextStart                          atomic.Int64 // of the checkpoint that is being written; start follows
 
 	run run // owned by the appender
 

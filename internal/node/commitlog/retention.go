@@ -23,11 +23,23 @@ func (l *Log) DeleteRecords(before int64) error {
 	if err := l.flushBelow(before); err != nil {
 		return err
 	}
-	l.moveStart(before)
+	l.decideStart(before)
 	if err := failpoint.Hit("log.start.before-durable"); err != nil {
 		return l.dir.fail(err)
 	}
-	return l.dir.writeLogStarts()
+	if err := l.dir.writeLogStarts(); err != nil {
+		return err
+	}
+	l.moveStart(before)
+	return nil
+}
+
+// decideStart gives the log start that the checkpoint shall have. Nobody is shown it before it is there: a start that was
+// shown must not go back (ORD-10).
+func (l *Log) decideStart(start int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.nextStart.Store(max(l.nextStart.Load(), start))
 }
 
 // flushBelow makes the log durable up to its new start. If a power cut took the end below the start, the log would have to
@@ -54,7 +66,7 @@ func (l *Log) moveStart(start int64) {
 	}
 }
 
-// retain moves the log start over the segments that retention by time or size gives up, and tells whether it did.
+// retain decides the log start above the segments that retention by time or size gives up, and tells whether there are any.
 func (l *Log) retain(now time.Time) (bool, error) {
 	l.appender.Lock()
 	defer l.appender.Unlock()
@@ -100,7 +112,7 @@ func (l *Log) retain(now time.Time) (bool, error) {
 	if err := l.flushBelow(start); err != nil {
 		return false, err
 	}
-	l.moveStart(start)
+	l.decideStart(start)
 	return true, nil
 }
 

@@ -5,10 +5,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"millrace/internal/kafka/wire"
+	"millrace/internal/node/env/simenv"
 )
 
 // fill appends n batches of one record, a second apart.
@@ -77,6 +79,24 @@ func TestRetentionBySize(t *testing.T) {
 	}
 	if n := r.log.SizeBytes(); n < 1500 || n > 2000 {
 		t.Fatalf("%d bytes are kept", n)
+	}
+}
+
+// TestStartIsDurableBeforeItIsShown: a reader that has seen a log start must never see a lower one, also after a crash (ORD-10).
+func TestStartIsDurableBeforeItIsShown(t *testing.T) {
+	r, disk := simRig(t, DefaultConfig(), Inline)
+	r.append(plain(10, 10, 5))
+	r.log.RequestSync()
+	r.log.SetHighWatermark(10)
+	disk.Fail(simenv.Rule{Op: simenv.OpRename, Err: syscall.ENOSPC})
+	if err := r.log.DeleteRecords(5); !errors.Is(err, ErrNoSpace) {
+		t.Fatal(err)
+	}
+	if start := r.log.StartOffset(); start != 0 {
+		t.Fatalf("the log start is shown as %d, and no disk knows of it", start)
+	}
+	if err := r.log.DeleteRecords(5); err != nil || r.log.StartOffset() != 5 {
+		t.Fatal(err, r.log.StartOffset())
 	}
 }
 

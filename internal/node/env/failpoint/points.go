@@ -37,7 +37,7 @@ var Points = []Point{
 	{"marker.after-write", "stop: the clean marker lies there, the process still runs", Stop},
 	{"log.delete.before-rename", "a deletion is committed, the log still has its name", Load},
 	{"log.delete.after-rename", "the log is called -delete, not durably", Load},
-	{"log.start.before-durable", "DeleteRecords has moved the log start, the checkpoint has not", Load},
+	{"log.start.before-durable", "DeleteRecords has decided a log start, the checkpoint does not say so and nobody is shown it", Load},
 	{"retention.before-retire", "log start and recovery point are durable, the segments below still have their names", Load},
 	{"retention.before-remove", "files called .deleted or -delete are about to go", Load},
 	{"clean.before-swap", "compaction: .cleaned files are complete and synced (S1)", Load},
