@@ -14,6 +14,7 @@
 //	pause                the process is stopped for six seconds and goes on (SIGSTOP): nothing acknowledged may be lost
 //	fsync-fails          every fsync fails for a second, then works again: no acknowledgement before the next start (DUR-5)
 //	disk-full            the disk is filled through the broker: a refusal, no loss, and recovery without a restart (LIV-3)
+//	verify               `millrace verify` is content, and finds an acknowledged batch that a proxy hides from readers
 //	fail-points-kill     the process kills itself at each point of package failpoint, twice
 //	fail-points-error    the step at each point fails once, and the process is killed a moment later
 //	fail-points-pause    the goroutine at each point stops for ever, and the process is killed a moment later
@@ -82,6 +83,7 @@ type scenario struct {
 	pause     bool   // stop the process for a while instead of killing it
 	syncFails bool
 	full      bool
+	verifies  bool
 }
 
 var scenarios = []scenario{
@@ -92,6 +94,7 @@ var scenarios = []scenario{
 	{name: "pause", pause: true},
 	{name: "fsync-fails", syncFails: true},
 	{name: "disk-full", full: true},
+	{name: "verify", verifies: true},
 	{name: "fail-points-kill", action: "kill"},
 	{name: "fail-points-error", action: "error"},
 	{name: "fail-points-pause", action: "pause"},
@@ -126,7 +129,7 @@ func (r *runner) all(match *regexp.Regexp) error {
 }
 
 func (r *runner) build() error {
-	if r.kind != "millrace" || r.binary != "" {
+	if r.binary != "" {
 		return nil
 	}
 	r.binary = filepath.Join(r.work, "millrace")
@@ -150,8 +153,11 @@ func (r *runner) run(s scenario) error {
 	if err := c.open(); err != nil {
 		return err
 	}
-	if s.full {
+	switch {
+	case s.full:
 		return c.diskFull()
+	case s.verifies:
+		return c.verifyFinds()
 	}
 	began := time.Now()
 	if !s.mustLose {
@@ -222,6 +228,7 @@ type crash struct {
 	disk   *disk
 	broker *target.Process
 	ledger *ledger
+	tamper *tamperer
 	broken int      // how often the nemesis has struck
 	found  []string // beside what the checker finds
 }
@@ -232,8 +239,20 @@ func (c *crash) open() (err error) {
 			return err
 		}
 	}
-	if err := c.start(""); err != nil || c.kind != "kafka" || c.disk == nil {
+	if c.verifies {
+		if c.tamper, err = newTamperer(); err != nil {
+			return err
+		}
+	}
+	if err := c.start(""); err != nil {
 		return err
+	}
+	if c.verifies {
+		c.tamper.broker = c.broker.Addr()
+		go c.tamper.serve()
+	}
+	if c.kind != "kafka" || c.disk == nil {
+		return nil
 	}
 	// Apache's StorageTool does not flush what it formats, and a power cut right after it leaves a directory that cannot be
 	// started. That is not what is asked here; ours has to stand it.
@@ -258,6 +277,9 @@ func (c *crash) options(failpoint string) target.Options {
 	if c.broker != nil {
 		o.Port = c.broker.Port
 	}
+	if c.tamper != nil {
+		o.Overrides["advertised.listeners"] = "PLAINTEXT://" + c.tamper.Addr().String()
+	}
 	switch {
 	case c.kind == "millrace" && c.unflushed:
 		o.Overrides["log.flush.before.ack"] = "false"
@@ -280,6 +302,9 @@ var busy = map[string]string{
 }
 
 func (c *crash) close() {
+	if c.tamper != nil {
+		c.tamper.Close()
+	}
 	if c.broker != nil {
 		c.broker.Kill()
 	}
