@@ -57,7 +57,6 @@ var listenersSettings = []Setting{
 		Doc: "A connection that has been silent for this long is closed."},
 	{Name: "connection.failed.authentication.delay.ms", Type: Int, Default: "100", Rule: atLeast(0), Class: NotYet,
 		Doc: "How long the answer to a failed authentication is held back."},
-	{Name: "request.timeout.ms", Type: Int, Default: "30000", Class: NoEffect,
-		Note: "requests between nodes come with the cluster",
-		Doc:  "How long a request between nodes may take."},
+	{Name: "request.timeout.ms", Type: Int, Default: "30000", Rule: atLeast(1),
+		Doc: "How long a request waits for the controller, if it names no time of its own."},
 }

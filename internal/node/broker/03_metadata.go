@@ -93,7 +93,7 @@ func (r *Request) create(names []string, then func(failed map[string]wire.ErrorC
 	for _, name := range names {
 		ask.Topics = append(ask.Topics, r.b.newTopic(name))
 	}
-	control(r, ask, func(reply meta.CreateTopicsReply, code wire.ErrorCode) {
+	control(r, 0, ask, func(reply meta.CreateTopicsReply, code wire.ErrorCode) {
 		failed := map[string]wire.ErrorCode{}
 		for _, name := range names {
 			if code != wire.None {
@@ -110,7 +110,7 @@ func (r *Request) create(names []string, then func(failed map[string]wire.ErrorC
 			then(failed)
 			return
 		}
-		r.b.host.WaitImage(reply.Offset, func() { then(failed) })
+		r.shown(reply.Offset, func() { then(failed) })
 	})
 }
 

@@ -51,7 +51,7 @@ func handleJoinGroup(r *Request, req *kmsg.JoinGroupRequest) {
 		reply(group.JoinReply{}, wire.GroupAuthorizationFailed)
 		return
 	}
-	ask(r, req.Group, command, reply)
+	askForLong(r, req.Group, command, reply)
 }
 
 func joined(r *Request, j *group.JoinReply) *kmsg.JoinGroupResponse {

@@ -41,5 +41,5 @@ func handleSyncGroup(r *Request, req *kmsg.SyncGroupRequest) {
 		reply(group.SyncReply{}, wire.GroupAuthorizationFailed)
 		return
 	}
-	ask(r, req.Group, command, reply)
+	askForLong(r, req.Group, command, reply)
 }

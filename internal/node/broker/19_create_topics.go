@@ -40,12 +40,12 @@ func handleCreateTopics(r *Request, req *kmsg.CreateTopicsRequest) {
 		r.Reply(r.createdTopics(req, refused, meta.CreateTopicsReply{}, wire.None))
 		return
 	}
-	control(r, command, func(reply meta.CreateTopicsReply, code wire.ErrorCode) {
+	control(r, req.TimeoutMillis, command, func(reply meta.CreateTopicsReply, code wire.ErrorCode) {
 		if code != wire.None {
 			r.Reply(r.createdTopics(req, refused, reply, code))
 			return
 		}
-		r.b.host.WaitImage(reply.Offset, func() { r.Reply(r.createdTopics(req, refused, reply, code)) })
+		r.shown(reply.Offset, func() { r.Reply(r.createdTopics(req, refused, reply, code)) })
 	})
 }
 

@@ -49,7 +49,7 @@ func handleDeleteTopics(r *Request, req *kmsg.DeleteTopicsRequest) {
 		r.Reply(resp)
 		return
 	}
-	control(r, command, func(reply meta.DeleteTopicsReply, code wire.ErrorCode) {
+	control(r, req.TimeoutMillis, command, func(reply meta.DeleteTopicsReply, code wire.ErrorCode) {
 		for n, i := range passed {
 			r.deletedTopic(&resp.Topics[i], n, &reply, code)
 		}
@@ -57,7 +57,7 @@ func handleDeleteTopics(r *Request, req *kmsg.DeleteTopicsRequest) {
 			r.Reply(resp)
 			return
 		}
-		r.b.host.WaitImage(reply.Offset, func() { r.Reply(resp) })
+		r.shown(reply.Offset, func() { r.Reply(resp) })
 	})
 }
 

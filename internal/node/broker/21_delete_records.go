@@ -10,6 +10,7 @@ package broker
 import (
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -21,6 +22,10 @@ var _ = register(API{Key: wire.DeleteRecords, Min: 0, Max: 2, Handle: decoded(ha
 
 func handleDeleteRecords(r *Request, req *kmsg.DeleteRecordsRequest) {
 	resp := kmsg.NewPtrDeleteRecordsResponse()
+	limit := r.b.limits.request
+	if req.TimeoutMillis > 0 {
+		limit = time.Duration(req.TimeoutMillis) * time.Millisecond
+	}
 	var open atomic.Int32
 	open.Store(1)
 	done := func() {
@@ -44,11 +49,14 @@ func handleDeleteRecords(r *Request, req *kmsg.DeleteRecordsRequest) {
 		for j, p := range req.Topics[i].Partitions {
 			out := &resp.Topics[i].Partitions[j]
 			open.Add(1)
-			r.deleteRecords(req.Topics[i].Topic, p, func(start int64, code wire.ErrorCode) {
-				out.LowWatermark, out.ErrorCode = start, int16(code)
+			q := askWithin(r, limit, wire.RequestTimedOut, func(start int64, code wire.ErrorCode) {
+				if out.ErrorCode = int16(code); code == wire.None {
+					out.LowWatermark = start
+				}
 				r.fail(code)
 				done()
 			})
+			r.deleteRecords(req.Topics[i].Topic, p, func(start int64, code wire.ErrorCode) { q.hear(start, code) })
 		}
 	}
 	done()

@@ -45,7 +45,7 @@ func handleInitProducerID(r *Request, req *kmsg.InitProducerIDRequest) {
 		refuse(wire.ClusterAuthorizationFailed)
 		return
 	}
-	r.b.host.AllocateProducerID(func(id int64, code wire.ErrorCode) {
+	q := askWithin(r, r.b.limits.request, wire.CoordinatorLoadInProgress, func(id int64, code wire.ErrorCode) {
 		if code != wire.None {
 			refuse(code)
 			return
@@ -53,6 +53,7 @@ func handleInitProducerID(r *Request, req *kmsg.InitProducerIDRequest) {
 		resp.ProducerID, resp.ProducerEpoch = id, 0
 		r.Reply(resp)
 	})
+	r.b.host.AllocateProducerID(func(id int64, code wire.ErrorCode) { q.hear(id, code) })
 }
 
 // noTransactions tells the operator why a client gets an authorization error.

@@ -81,7 +81,7 @@ func (r *Request) alter(command any, n int, each func(i int, code wire.ErrorCode
 		then()
 		return
 	}
-	control(r, command, func(reply meta.AlterConfigsReply, code wire.ErrorCode) {
+	control(r, 0, command, func(reply meta.AlterConfigsReply, code wire.ErrorCode) {
 		for i := range n {
 			one, why := code, ""
 			if code == wire.None && i < len(reply.Resources) {
@@ -94,6 +94,6 @@ func (r *Request) alter(command any, n int, each func(i int, code wire.ErrorCode
 			then()
 			return
 		}
-		r.b.host.WaitImage(reply.Offset, then)
+		r.shown(reply.Offset, then)
 	})
 }

@@ -54,7 +54,7 @@ func handleCreatePartitions(r *Request, req *kmsg.CreatePartitionsRequest) {
 		r.Reply(resp)
 		return
 	}
-	control(r, command, func(reply meta.CreatePartitionsReply, code wire.ErrorCode) {
+	control(r, req.TimeoutMillis, command, func(reply meta.CreatePartitionsReply, code wire.ErrorCode) {
 		for n, i := range passed {
 			each, why := max(code, wire.None), ""
 			if code == wire.None && n < len(reply.Topics) {
@@ -69,6 +69,6 @@ func handleCreatePartitions(r *Request, req *kmsg.CreatePartitionsRequest) {
 			r.Reply(resp)
 			return
 		}
-		r.b.host.WaitImage(reply.Offset, func() { r.Reply(resp) })
+		r.shown(reply.Offset, func() { r.Reply(resp) })
 	})
 }

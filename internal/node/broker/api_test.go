@@ -43,6 +43,9 @@ func newNodeOn(t *testing.T, open func(*testing.T, env.Env, Settings, []Endpoint
 	lines = append([]string{"node.id=1", "auto.create.topics.enable=true", "group.initial.rebalance.delay.ms=0",
 		"offsets.topic.num.partitions=4", "log.dirs=" + t.TempDir()}, lines...)
 	e, s := env.Real(), settings(t, lines...)
+	if o.Env.Clock != nil {
+		e.Clock = o.Env.Clock
+	}
 	o.Env, o.Settings, o.Listeners = e, s, []Listener{{Name: "PLAINTEXT", Address: "127.0.0.1:0"}}
 	o.Limits.PoisonPooledBuffers, o.Limits.Memory = true, 1<<30
 	b := New(o)

@@ -62,9 +62,11 @@ type limits struct {
 	frameIdle        time.Duration // without a byte inside a frame
 	frameTime        time.Duration // for a frame, and a second more for each 64 KiB
 	handshake        time.Duration
-	requestPartition int // max.request.partition.size.limit
-	fetchBytes       int // fetch.max.bytes
-	decompressed     int // factor of max.message.bytes
+	request          time.Duration // request.timeout.ms
+	commit           time.Duration // offsets.commit.timeout.ms
+	requestPartition int           // max.request.partition.size.limit
+	fetchBytes       int           // fetch.max.bytes
+	decompressed     int           // factor of max.message.bytes
 }
 
 // Broker serves the Kafka protocol.
@@ -150,6 +152,8 @@ func (b *Broker) limit(l Limits) {
 		frameIdle:        10 * time.Second,
 		frameTime:        30 * time.Second,
 		handshake:        10 * time.Second,
+		request:          b.settings.Duration("request.timeout.ms"),
+		commit:           b.settings.Duration("offsets.commit.timeout.ms"),
 		requestPartition: b.settings.Int("max.request.partition.size.limit"),
 		fetchBytes:       b.settings.Int("fetch.max.bytes"),
 		decompressed:     16,
