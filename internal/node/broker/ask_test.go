@@ -97,7 +97,7 @@ func TestNobodyWaitsForEver(t *testing.T) {
 			p.ProducerID, p.ProducerEpoch = -1, -1
 		}
 		cl.send(request(c.req, c.version, 77))
-		n.until(func() bool { return h.waiting() == 1 })
+		n.until(func() bool { return h.waiting() == 1 && n.unanswered() == 1 }) // those before are gone
 		clock.Advance(c.limit - time.Millisecond)
 		if n.unanswered() != 1 {
 			t.Errorf("%T was answered before its time", c.req)
