@@ -7,8 +7,9 @@
 //  1. The host calls Handle(now, command). Handle decides and does not change durable state. It may change volatile
 //     state: session deadlines, callers that wait (tokens), members that have not been recorded yet. Volatile state
 //     is what a client rebuilds by retrying after the machine was loaded elsewhere.
-//  2. The host appends Result.Records as one batch and calls Replay with that batch at once, so the next command
-//     sees its outcome.
+//  2. The host calls Replay with Result.Records at once, so the next command sees its outcome, and appends them: alone
+//     as one batch, or in one batch with those of the commands just before and after, unless they belong to a
+//     transaction.
 //  3. When everything that was appended before and with this result is committed (below the high watermark), the
 //     host delivers Result.Replies and performs Result.Effects, in order. A result without records waits too: a
 //     reader never sees what could still be lost.

@@ -71,6 +71,9 @@ func (l *Log) Path() string { return *l.path_.Load() }
 
 func (l *Log) Config() Config { return *l.config.Load() }
 
+// FlushesBeforeAck is the setting of that name. While it holds, every append is to be followed by RequestSync.
+func (l *Log) FlushesBeforeAck() bool { return l.config.Load().FlushBeforeAck }
+
 func (l *Log) SetConfig(c Config) { l.config.Store(&c) }
 
 // StartOffset is the first offset that may be read.

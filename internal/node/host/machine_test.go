@@ -15,6 +15,7 @@ import (
 	"millrace/internal/core/machine"
 	"millrace/internal/core/machine/toy"
 	"millrace/internal/core/meta"
+	"millrace/internal/kafka/batch"
 	"millrace/internal/kafka/wire"
 	"millrace/internal/node/env"
 	"millrace/internal/node/env/simenv"
@@ -369,12 +370,39 @@ func TestANewEpochLoadsTheMachineAgain(t *testing.T) {
 	})
 }
 
-// A record that cannot be replayed takes its partition out of service, and nothing else (MET-4).
+// A record that its own machine cannot replay does not get into the log.
+func TestPoisonIsNotWritten(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := newBank(t, 1)
+		b.ask(0, toy.Add{Account: "a", Amount: 3})
+		end := b.part(ledgers, 0).log.EndOffset()
+		if got := <-b.begin(0, toy.Poison{}); got.code != wire.NotCoordinator {
+			t.Errorf("the command that makes poison: %+v", got)
+		}
+		synctest.Wait()
+		if now := b.part(ledgers, 0).log.EndOffset(); now != end {
+			t.Errorf("the log ends at %d, it was %d", now, end)
+		}
+		b.wantBalance("a", 3, 0)
+		b.close()
+	})
+}
+
+// A record that cannot be replayed takes its partition out of service, and nothing else (MET-4). The machine finds out that
+// somebody else has written to its log as soon as it appends: its own records are not where it expected them.
 func TestAPoisonedLogIsNotServed(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		b := newBank(t, 1)
 		b.ask(1, toy.Add{Account: "b", Amount: 1})
-		<-b.begin(0, toy.Poison{})
+		r := toy.New().Handle(time.Now(), machine.Command{Body: toy.Poison{}}).Records[0]
+		poison, err := batch.Build(nil, batch.Plain(0, 0, time.Now().UnixMilli()), []batch.Record{{Key: r.Key, Value: r.Value}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		send(b.part(ledgers, 0), -1, poison)
+		if got := <-b.begin(0, toy.Add{Account: "a", Amount: 1}); got.code != wire.NotCoordinator {
+			t.Errorf("an append behind a stranger's: %+v", got)
+		}
 		synctest.Wait()
 		for range 2 {
 			if got := <-b.begin(0, toy.Read{Account: "a"}); got.code != wire.CoordinatorNotAvailable {
@@ -547,6 +575,43 @@ func TestMachinesHearOfDeletedTopics(t *testing.T) {
 				t.Errorf("ledger %d heard of it %d times", i, got)
 			}
 		}
+		b.close()
+	})
+}
+
+// Commands that wait together are decided one after the other, each seeing the records of those before it, and appended as
+// one batch; a transaction has a batch of its own between what came before it and after it.
+func TestCommandsThatWaitTogetherShareABatch(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := newBank(t, 1)
+		b.ask(0, toy.Add{Account: "a", Amount: 1})
+		p := b.part(ledgers, 0)
+		start := p.log.EndOffset()
+		r := b.h.runners[key{ledgers, 0}]
+		r.mu.Lock() // nothing is taken before everything waits
+		var answers []chan reply
+		for _, c := range []any{toy.Add{Account: "a", Amount: 2}, toy.Add{Account: "a", Amount: 4}, toy.TxnAdd{Producer: machine.Producer{ID: 7}, Account: "a", Amount: 8},
+			toy.Add{Account: "a", Amount: 16}, toy.Read{Account: "a"}} {
+			answered := make(chan reply, 1)
+			answers = append(answers, answered)
+			r.queue = append(r.queue, question{c, func(body any, code wire.ErrorCode) { answered <- reply{body, code} }})
+		}
+		r.mu.Unlock()
+		r.nudge()
+		for i, c := range answers {
+			if got := <-c; got.code != wire.None {
+				t.Errorf("command %d: %+v", i, got)
+			}
+		}
+		var counts []int32
+		err := p.log.Each(start, p.log.EndOffset(), func(h batch.Header, _ []byte) error {
+			counts = append(counts, h.Count)
+			return nil
+		})
+		if err != nil || !slices.Equal(counts, []int32{2, 1, 1}) {
+			t.Errorf("batches of %v records, %v; want 2, then the transaction's 1, then 1", counts, err)
+		}
+		b.wantBalance("a", 23, 8)
 		b.close()
 	})
 }

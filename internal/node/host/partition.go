@@ -2,6 +2,8 @@ package host
 
 import (
 	"errors"
+	"math"
+	"slices"
 	"sync"
 	"time"
 
@@ -21,6 +23,7 @@ type Produce struct {
 	Done func(Produced)
 
 	origin commitlog.Origin
+	answer Produced // what Done is told unless something is lost on the way
 }
 
 // Produced is what became of it.
@@ -59,13 +62,48 @@ type Partition struct {
 	appending bool
 	turn      []func() // what waits to act as the appender: leader epochs, truncations
 	waiting   []waiting
+	lowest    int64 // the smallest next of those who wait
 	watchers  map[*Watcher]struct{}
 }
 
-// waiting is somebody who waits for the high watermark, in the order of next.
+// waiting is somebody who waits until the high watermark has reached next: a batch, or whoever is behind done.
 type waiting struct {
-	next int64
-	done func(wire.ErrorCode)
+	next    int64
+	produce *Produce
+	done    func(wire.ErrorCode)
+}
+
+func (w *waiting) tell(code wire.ErrorCode) {
+	if w.produce == nil {
+		w.done(code)
+		return
+	}
+	if failpoint.Hit("produce.before-ack") != nil {
+		code = wire.KafkaStorageError // appended, and told otherwise: a retry must find it (IDM-4)
+	}
+	if code != wire.None {
+		w.produce.Done(refused(code, ""))
+		return
+	}
+	w.produce.Done(w.produce.answer)
+}
+
+// round is the memory of one append or of one move of the high watermark. Rounds are shared by all partitions, because
+// most are idle most of the time.
+type round struct {
+	in    []commitlog.Append
+	out   []commitlog.Appended
+	ready []waiting
+}
+
+var rounds = sync.Pool{New: func() any { return new(round) }}
+
+func (r *round) end() {
+	clear(r.in)
+	clear(r.out)
+	clear(r.ready)
+	r.in, r.out, r.ready = r.in[:0], r.out[:0], r.ready[:0]
+	rounds.Put(r)
 }
 
 // Topic, Index and ID name the partition.
@@ -110,13 +148,9 @@ func (p *Partition) asAppender(f func()) {
 // resign gives up the lead: everybody who waits is told why.
 func (p *Partition) resign(why wire.ErrorCode) {
 	p.mu.Lock()
-	p.lead, p.why = nil, why
-	all, watchers := p.waiting, p.watchers
-	p.waiting, p.watchers = nil, map[*Watcher]struct{}{}
-	p.mu.Unlock()
-	for _, w := range all {
-		w.done(why)
-	}
+	watchers := p.watchers
+	p.lead, p.why, p.watchers = nil, why, map[*Watcher]struct{}{}
+	p.advance()
 	for w := range watchers {
 		w.Wake()
 	}
@@ -166,7 +200,7 @@ func (p *Partition) work() {
 		turn, queue := p.turn, p.queue
 		p.turn, p.queue = nil, nil
 		if len(turn) == 0 && len(queue) == 0 {
-			p.appending = false
+			p.queue, p.appending = queue, false
 			p.mu.Unlock()
 			return
 		}
@@ -179,8 +213,15 @@ func (p *Partition) work() {
 			f()
 		}
 		p.mu.Lock()
+		if p.queue == nil && cap(queue) <= keepQueue {
+			clear(queue)
+			p.queue = queue[:0]
+		}
 	}
 }
+
+// keepQueue is how long a queue a partition keeps: there may be very many that are idle.
+const keepQueue = 64
 
 // append writes batches and answers who need not wait.
 func (p *Partition) append(lead *replica.Leader, queue []*Produce) {
@@ -190,12 +231,14 @@ func (p *Partition) append(lead *replica.Leader, queue []*Produce) {
 		}
 		return
 	}
-	in, out := make([]commitlog.Append, len(queue)), make([]commitlog.Appended, len(queue))
-	for i, r := range queue {
-		in[i] = commitlog.Append{Batch: r.Batch, Header: r.Header, Origin: r.origin}
+	m := rounds.Get().(*round)
+	defer m.end()
+	for _, r := range queue {
+		m.in = append(m.in, commitlog.Append{Batch: r.Batch, Header: r.Header, Origin: r.origin})
 	}
+	m.out = slices.Grow(m.out, len(queue))[:len(queue)]
 	now := p.now()
-	if err := p.log.Append(now, lead.Epoch(), in, out); err != nil {
+	if err := p.log.Append(now, lead.Epoch(), m.in, m.out); err != nil {
 		p.h.o.Log.Error("append failed", "topic", p.topic, "partition", p.index, "err", err)
 		code, message := codeOf(err)
 		for _, r := range queue {
@@ -203,14 +246,15 @@ func (p *Partition) append(lead *replica.Leader, queue []*Produce) {
 		}
 		return
 	}
-	p.log.RequestSync()
-	p.settle(lead, queue, out, now)
+	if p.log.FlushesBeforeAck() {
+		p.log.RequestSync() // otherwise the log itself asks, when flush.messages or flush.ms say so
+	}
+	p.settle(lead, queue, m.out, now)
 }
 
-// settle answers what was appended, or lets it wait for the high watermark.
+// settle answers what was appended, or lets it wait for the high watermark. After its Done nobody touches a Produce.
 func (p *Partition) settle(lead *replica.Leader, queue []*Produce, out []commitlog.Appended, now time.Time) {
 	start := p.log.StartOffset()
-	answers := make([]Produced, len(queue))
 	p.mu.Lock()
 	if p.lead == nil { // given up during the write: who waits would wait for ever
 		why := p.why
@@ -229,31 +273,29 @@ func (p *Partition) settle(lead *replica.Leader, queue []*Produce, out []commitl
 	for i, r := range queue {
 		if out[i].Err != nil {
 			code, message := codeOf(out[i].Err)
-			answers[i] = refused(code, message)
+			r.answer = refused(code, message)
 			continue
 		}
-		answers[i] = Produced{BaseOffset: out[i].BaseOffset, LogAppendTime: out[i].AppendTime, LogStart: start}
+		r.answer = Produced{BaseOffset: out[i].BaseOffset, LogAppendTime: out[i].AppendTime, LogStart: start}
 		if r.Acks == -1 {
-			answer := answers[i]
-			done := r.Done
-			p.waiting = append(p.waiting, waiting{out[i].LastOffset + 1, func(code wire.ErrorCode) {
-				if failpoint.Hit("produce.before-ack") != nil {
-					code = wire.KafkaStorageError // appended, and told otherwise: a retry must find it (IDM-4)
-				}
-				if code != wire.None {
-					answer = refused(code, "")
-				}
-				done(answer)
-			}})
+			p.wait(waiting{next: out[i].LastOffset + 1, produce: r})
 			queue[i] = nil
 		}
 	}
 	p.advance()
-	for i, r := range queue {
+	for _, r := range queue {
 		if r != nil {
-			r.Done(answers[i])
+			r.Done(r.answer)
 		}
 	}
+}
+
+// wait lets w wait. Called with mu held, before advance.
+func (p *Partition) wait(w waiting) {
+	if len(p.waiting) == 0 || w.next < p.lowest {
+		p.lowest = w.next
+	}
+	p.waiting = append(p.waiting, w)
 }
 
 // flushed is called by the sync loop.
@@ -267,55 +309,66 @@ func (p *Partition) flushed(end int64) {
 	p.advance()
 }
 
-// advance tells who waited for the high watermark where it is now. Called with mu held, returns without it.
+// advance tells who waited for the high watermark where it is now, or that there is no lead any more. Called with mu
+// held, returns without it.
 func (p *Partition) advance() {
-	if p.lead == nil {
-		p.mu.Unlock()
-		return
-	}
-	hw := p.lead.HighWatermark()
-	moved := hw != p.log.HighWatermark()
-	if moved {
-		p.log.SetHighWatermark(hw)
-	}
-	// A duplicate waits for its original's offset, which may be below those before it: so no early end.
-	var ready []waiting
-	var codes []wire.ErrorCode
-	later := p.waiting[:0]
-	for _, w := range p.waiting {
-		switch p.lead.Acknowledge(w.next) {
-		case replica.Acked:
-			ready, codes = append(ready, w), append(codes, wire.None)
-		case replica.AckedThin:
-			ready, codes = append(ready, w), append(codes, wire.NotEnoughReplicasAfterAppend)
-		default:
-			later = append(later, w)
+	var moved bool
+	code, covers := p.why, int64(math.MaxInt64)
+	if p.lead != nil {
+		covers = p.lead.HighWatermark()
+		code = wire.None
+		if p.lead.Acknowledge(covers) == replica.AckedThin {
+			code = wire.NotEnoughReplicasAfterAppend
+		}
+		if moved = covers != p.log.HighWatermark(); moved {
+			p.log.SetHighWatermark(covers)
 		}
 	}
-	p.waiting = later
+	var m *round
+	if len(p.waiting) > 0 && p.lowest <= covers {
+		m = rounds.Get().(*round)
+		p.release(m, covers)
+	}
 	var woken map[*Watcher]struct{}
 	if moved && len(p.watchers) > 0 {
 		woken, p.watchers = p.watchers, map[*Watcher]struct{}{}
 	}
 	p.mu.Unlock()
-	for i, w := range ready {
-		w.done(codes[i])
+	if m != nil {
+		for i := range m.ready {
+			m.ready[i].tell(code)
+		}
+		m.end()
 	}
 	for w := range woken {
 		w.Wake()
 	}
 }
 
+// release takes those out of the line whose offset is covered. The line is not sorted: a duplicate waits for its
+// original's offset, which may be below those before it.
+func (p *Partition) release(m *round, covers int64) {
+	later := p.waiting[:0]
+	p.lowest = math.MaxInt64
+	for _, w := range p.waiting {
+		if w.next <= covers {
+			m.ready = append(m.ready, w)
+			continue
+		}
+		p.lowest = min(p.lowest, w.next)
+		later = append(later, w)
+	}
+	clear(p.waiting[len(later):])
+	p.waiting = later
+	if len(later) == 0 && cap(later) > keepQueue {
+		p.waiting = nil
+	}
+}
+
 // whenCommitted calls done once the high watermark has reached next.
 func (p *Partition) whenCommitted(next int64, done func(wire.ErrorCode)) {
 	p.mu.Lock()
-	if p.lead == nil {
-		why := p.why
-		p.mu.Unlock()
-		done(why)
-		return
-	}
-	p.waiting = append(p.waiting, waiting{next, done})
+	p.wait(waiting{next: next, done: done})
 	p.advance()
 }
 

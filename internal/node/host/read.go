@@ -27,7 +27,7 @@ type Read struct {
 
 // Read reads below the high watermark, or below the last stable offset for a reader of committed records.
 func (p *Partition) Read(o ReadOptions) Read {
-	s := p.State()
+	s := p.glance()
 	r := Read{Err: fence(s, o.CurrentLeaderEpoch), HighWatermark: s.HighWatermark, LastStable: s.LastStable, LogStart: s.LogStart, DivergingEpoch: -1, DivergingEnd: -1}
 	if r.Err != wire.None {
 		return r
@@ -90,9 +90,16 @@ func (p *Partition) Unwatch(w *Watcher) {
 	p.mu.Unlock()
 }
 
-// State is a glance at the partition.
+// State describes the partition.
 func (p *Partition) State() PartitionState {
-	s := PartitionState{LeaderEpoch: -1, LogStart: p.log.StartOffset(), LogEnd: p.log.EndOffset(), Dir: p.log.Dir().ID(), SizeBytes: p.log.SizeBytes()}
+	s := p.glance()
+	s.Dir, s.SizeBytes = p.log.Dir().ID(), p.log.SizeBytes()
+	return s
+}
+
+// glance is State without what only descriptions need.
+func (p *Partition) glance() PartitionState {
+	s := PartitionState{LeaderEpoch: -1, LogStart: p.log.StartOffset(), LogEnd: p.log.EndOffset()}
 	p.mu.Lock()
 	if p.lead != nil {
 		s.Leader, s.LeaderEpoch, s.HighWatermark = true, p.lead.Epoch(), p.lead.HighWatermark()

@@ -8,9 +8,7 @@ import (
 	"millrace/internal/core/machine"
 	"millrace/internal/kafka/batch"
 	"millrace/internal/kafka/wire"
-	"millrace/internal/node/commitlog"
 	"millrace/internal/node/env"
-	"millrace/internal/node/env/failpoint"
 )
 
 // maxMachineBatch bounds what one batch of a machine's log may decompress to.
@@ -24,10 +22,11 @@ type runner struct {
 	make func() machine.Machine
 
 	// Owned by run.
-	m       machine.Machine
-	applied int64 // the end of what was replayed
-	epoch   int32 // the leader epoch that it was loaded in
-	out     *outbox
+	m        machine.Machine
+	applied  int64 // the end of what was replayed
+	gathered gathered
+	epoch    int32 // the leader epoch that it was loaded in
+	out      *outbox
 
 	ended chan struct{}
 
@@ -145,7 +144,7 @@ func (r *runner) drop(code wire.ErrorCode, forever bool) {
 
 // load replays the log into a new machine.
 func (r *runner) load() error {
-	r.m, r.out, r.epoch = r.make(), &outbox{}, r.p.State().LeaderEpoch
+	r.m, r.gathered, r.out, r.epoch = r.make(), gathered{}, &outbox{}, r.p.glance().LeaderEpoch
 	end := r.p.log.EndOffset()
 	if err := r.p.log.Each(r.p.log.StartOffset(), end, r.replay); err != nil {
 		return err
@@ -201,26 +200,27 @@ func (r *runner) serve() error {
 		if closed {
 			return nil
 		}
-		if s := r.p.State(); !s.Leader || s.LeaderEpoch != r.epoch {
+		if s := r.p.glance(); !s.Leader || s.LeaderEpoch != r.epoch {
 			return fmt.Errorf("leader epoch %d of %s-%d is over", r.epoch, r.p.topic, r.p.index)
 		}
+		now := r.p.now()
 		for _, q := range questions {
-			if err := r.handle(q.token, q.body); err != nil {
+			if err := r.handle(now, q); err != nil {
 				return err
 			}
 		}
-		now := r.p.now()
-		d := r.m.Deadline()
-		if !d.IsZero() && !d.After(now) {
-			if err := r.handle(0, machine.Tick{}); err != nil {
+		if d := r.m.Deadline(); !d.IsZero() && !d.After(now) {
+			if err := r.handle(now, asked{body: machine.Tick{}}); err != nil {
 				return err
 			}
-			continue
+		}
+		if err := r.append(now); err != nil {
+			return err
 		}
 		if len(questions) > 0 {
 			continue
 		}
-		if !d.IsZero() {
+		if d := r.m.Deadline(); !d.IsZero() {
 			timer = r.rearm(timer, d.Sub(now))
 		}
 		<-r.wake
@@ -255,49 +255,4 @@ func (r *runner) take() (all []asked, closed bool) {
 	}
 	r.queue = nil
 	return all, r.closed
-}
-
-// handle decides one command, appends and replays its records, and lets replies and effects wait for the commit.
-func (r *runner) handle(token machine.Token, body any) error {
-	now := r.p.now()
-	if m, ok := body.(Marker); ok {
-		return r.mark(now, token, m)
-	}
-	result := r.m.Handle(now, machine.Command{Token: token, Body: body})
-	if len(result.Records) > 0 {
-		if err := r.append(now, result); err != nil {
-			return err
-		}
-	}
-	r.h.perform(r, result)
-	return nil
-}
-
-func (r *runner) append(now time.Time, result machine.Result) error {
-	o := batch.Plain(0, 0, now.UnixMilli())
-	if p := result.Producer; p != nil {
-		o.ProducerID, o.ProducerEpoch, o.Transactional = p.ID, p.Epoch, true
-	}
-	b, err := batch.Build(nil, o, batchRecords(result.Records))
-	if err != nil {
-		return err
-	}
-	h, err := batch.ParseHeader(b)
-	if err != nil {
-		return err
-	}
-	if err := failpoint.Hit("group.append.before"); err != nil {
-		return err
-	}
-	c := make(chan Produced, 1)
-	r.p.Produce(&Produce{Batch: b, Header: h, Acks: 1, Done: func(d Produced) { c <- d }, origin: commitlog.Coordinator})
-	d := <-c
-	if err := failpoint.Hit("group.append.after"); err != nil {
-		return err
-	}
-	if d.Err != wire.None {
-		return fmt.Errorf("appending %d records: %w: %s", len(result.Records), d.Err, d.Message)
-	}
-	r.applied = d.BaseOffset + int64(len(result.Records))
-	return r.m.Replay(machine.Batch{BaseOffset: d.BaseOffset, LeaderEpoch: r.epoch, Timestamp: now.UnixMilli(), Producer: result.Producer, Records: result.Records})
 }
