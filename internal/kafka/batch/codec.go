@@ -31,16 +31,6 @@ func (c Codec) String() string {
 	return fmt.Sprintf("codec %d", int8(c))
 }
 
-// ParseCodec reads Kafka's name of a codec.
-func ParseCodec(name string) (Codec, bool) {
-	for i, n := range codecNames {
-		if n == name {
-			return Codec(i), true
-		}
-	}
-	return 0, false
-}
-
 // ErrLimit: the data would decompress to more than was allowed.
 var ErrLimit = errors.New("the records decompress to more than the limit")
 

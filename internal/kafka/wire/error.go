@@ -36,14 +36,6 @@ func (e ErrorCode) Meaning() string {
 	return "an error code that Kafka 4.3 does not have"
 }
 
-// Remedy is what to do about it; empty where this node never answers the code.
-func (e ErrorCode) Remedy() string {
-	if t := e.entry(); t != nil {
-		return t.remedy
-	}
-	return ""
-}
-
 // Retriable says whether Kafka's clients send the request again by themselves.
 func (e ErrorCode) Retriable() bool {
 	t := e.entry()

@@ -38,16 +38,9 @@ type FetchWriter struct {
 	records int
 }
 
-// NewFetchWriter appends a response body to dst. What dst held before, for instance the frame's length and the
-// response header, becomes the beginning of the first piece. Neighbours with the same topic become one topic entry.
-func NewFetchWriter(dst []byte, version int16, throttleMs int32, err ErrorCode, sessionID int32, parts []FetchResponsePartition, nodes []NodeEndpoint) *FetchWriter {
-	w := new(FetchWriter)
-	w.Reset(dst, version, throttleMs, err, sessionID, parts, nodes)
-	return w
-}
-
-// Reset is NewFetchWriter on a value that is used again. Its former pieces are no longer valid if dst shares their
-// memory, as with Bytes()[:0].
+// Reset appends a response body to dst. What dst held before, for instance the frame's length and the response header,
+// becomes the beginning of the first piece. Neighbours with the same topic become one topic entry. The pieces of an earlier
+// use are no longer valid if dst shares their memory, as with Bytes()[:0].
 func (w *FetchWriter) Reset(dst []byte, version int16, throttleMs int32, err ErrorCode, sessionID int32, parts []FetchResponsePartition, nodes []NodeEndpoint) {
 	flexible := version >= fetchFlexible
 	w.ends = w.ends[:0]

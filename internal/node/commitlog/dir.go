@@ -96,7 +96,6 @@ type Dir struct {
 	onDisk     map[string]map[partition]int64 // the checkpoint files as last read or written
 	removals   []removal
 	cleanedTo  map[partition]int64 // how far the cleaner has been through each log
-	onTick     []func(now time.Time)
 	closedOnce bool
 }
 

@@ -55,19 +55,6 @@ func (d *Dir) Tick(now time.Time) {
 		d.log.Warn("housekeeping of a log directory was not finished", "path", d.path, "error", err)
 	}
 	d.cleaner.tick(d, now)
-	d.mu.Lock()
-	hooks := d.onTick
-	d.mu.Unlock()
-	for _, f := range hooks {
-		f(now)
-	}
-}
-
-// OnTick adds a call to every Tick, for the cleaner.
-func (d *Dir) OnTick(f func(now time.Time)) {
-	d.mu.Lock()
-	d.onTick = append(d.onTick, f)
-	d.mu.Unlock()
 }
 
 // appendedMuch keeps the part of the log that a recovery has to read short. Checkpoints have syncs of their own, so they do

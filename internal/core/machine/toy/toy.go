@@ -317,14 +317,8 @@ func (l *Ledger) Balance(account string) Balance {
 	return b
 }
 
-// Waiting is how many callers are parked.
-func (l *Ledger) Waiting() int { return len(l.waiting) }
-
 // Promises is how many effects are asked for and not answered.
 func (l *Ledger) Promises() int { return len(l.promises) }
-
-// Replayed is how many records and markers Replay has seen.
-func (l *Ledger) Replayed() int64 { return l.replayed }
 
 // Hash is equal for a ledger that ran and one that was rebuilt from its log.
 func (l *Ledger) Hash() string {

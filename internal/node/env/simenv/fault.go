@@ -307,21 +307,3 @@ func sortedBlocks(m map[int][]byte) []int {
 	slices.Sort(out)
 	return out
 }
-
-// Corrupt flips bits in a file, on the disk and in the page cache: silent damage.
-func (d *Disk) Corrupt(name string, off int64, xor byte) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	n, err := d.find(OpOpen, name)
-	if err != nil {
-		return err
-	}
-	if off < 0 || off >= int64(len(n.data)) {
-		return pathErr(OpWrite, name, syscall.EINVAL)
-	}
-	n.data[off] ^= xor
-	if old := n.undo[int(off)/blockSize]; int(off)%blockSize < len(old) {
-		old[int(off)%blockSize] ^= xor
-	}
-	return nil
-}
