@@ -18,6 +18,7 @@
 //	fail-points-kill     the process kills itself at each point of package failpoint, twice
 //	fail-points-error    the step at each point fails once, and the process is killed a moment later
 //	fail-points-pause    the goroutine at each point stops for ever, and the process is killed a moment later
+//	fail-points-power    the goroutine at each point stops, and the power is cut
 //
 // Beside the records of the checker's workload a ledger is kept of topics, settings, groups, committed offsets, producer ids,
 // retries, log starts and a compacted topic (ledger.go), except where a loss has to be found.
@@ -98,6 +99,7 @@ var scenarios = []scenario{
 	{name: "fail-points-kill", action: "kill"},
 	{name: "fail-points-error", action: "error"},
 	{name: "fail-points-pause", action: "pause"},
+	{name: "fail-points-power", action: "pause", power: true},
 }
 
 func (r *runner) all(match *regexp.Regexp) error {

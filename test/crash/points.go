@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -29,16 +30,26 @@ func (c *crash) breakAtPoints(h *checker.Writer) error {
 			return fmt.Errorf("%s: %w", p.Name, err)
 		}
 	}
-	c.broker.Kill()
+	if err := c.down(); err != nil {
+		return err
+	}
 	return c.start("")
 }
 
-// breakAtPoint breaks at the first pass of a point, which is often while the broker starts; if it kills, also at a later one.
+// breakAtPoint breaks at a pass of a point. If it kills, then at the first pass, which is often while the broker starts, and at a
+// later one.
 func (c *crash) breakAtPoint(h *checker.Writer, p failpoint.Point) error {
+	if c.action != "kill" {
+		hit, err := c.breakAt(h, p, 1+c.rng.IntN(4))
+		if !hit && err == nil {
+			hit, err = c.breakAt(h, p, 1)
+		}
+		return c.mustReach(p, hit, err)
+	}
 	began := time.Now()
 	hit, err := c.breakAt(h, p, 1)
-	if err != nil || c.action != "kill" {
-		return c.mustReach(p, hit, err)
+	if err != nil {
+		return err
 	}
 	later := 2
 	if time.Since(began) < time.Second { // passed often
@@ -62,7 +73,9 @@ const (
 
 // breakAt runs the broker until it has passed a point for the n-th time, and kills it. It tells whether it got there.
 func (c *crash) breakAt(h *checker.Writer, p failpoint.Point, nth int) (hit bool, err error) {
-	c.broker.Kill()
+	if err := c.down(); err != nil {
+		return false, err
+	}
 	spec := fmt.Sprintf("%s=%s@%d", p.Name, c.action, nth)
 	if p.When != failpoint.Load {
 		spec = fmt.Sprintf("%s=%s", p.Name, c.action)
@@ -79,11 +92,11 @@ func (c *crash) breakAt(h *checker.Writer, p failpoint.Point, nth int) (hit bool
 			return false, err
 		}
 	}
-	c.broker.Kill()
-	return hit, c.ctx.Err()
+	return hit, errors.Join(c.down(), c.ctx.Err())
 }
 
 func (c *crash) runArmed(h *checker.Writer, p failpoint.Point, spec string) (hit bool, err error) {
+	c.broker.Kill() // if it stood still in the round before
 	mark := "fail point " + p.Name + ":"
 	before := c.logged(mark)
 	if c.broker, err = target.Spawn(c.options(spec)); err != nil {
@@ -102,7 +115,7 @@ func (c *crash) runArmed(h *checker.Writer, p failpoint.Point, spec string) (hit
 		hit = c.logged(mark) > before
 	}
 	h.Note(spec, map[string]any{"reached": hit})
-	if hit && c.action != "kill" {
+	if hit && c.action != "kill" && !c.power {
 		wait(c.ctx, broken)
 	}
 	return hit, nil
