@@ -51,7 +51,7 @@ func (c *crash) failSync(h *checker.Writer) error {
 
 // trace runs strace on the broker's flushes for a while.
 func (c *crash) trace(d time.Duration, args ...string) error {
-	args = append([]string{"-f", "-qq", "-p", strconv.Itoa(c.broker.PID()), "-e", "trace=fsync,fdatasync"}, args...)
+	args = append([]string{"-f", "-qq", "-p", strconv.Itoa(c.broker.PID()), "-e", "trace=fsync,fdatasync", "-e", "signal=none"}, args...)
 	strace := exec.Command("strace", args...)
 	if err := strace.Start(); err != nil {
 		return err
