@@ -4,6 +4,7 @@
 package host
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -39,6 +40,10 @@ type Options struct {
 	Perform func(m Machine, effect any, answer func(body any))
 	// DeletedTopics makes the command that tells a machine that topics are gone; nil: nobody is told.
 	DeletedTopics func(gone []*meta.Topic) any
+	// A snapshot of the metadata is written after so many bytes of records (zero: 20 MiB) or, if anything has changed, so
+	// much time (zero: an hour).
+	SnapshotBytes    int64
+	SnapshotInterval time.Duration
 	// Progress hears of the recovery of a directory's logs, from any goroutine.
 	Progress func(dir string, done, total int)
 	Log      *slog.Logger
@@ -98,8 +103,10 @@ func Open(o Options) (*Host, error) {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	h := &Host{o: o, parts: map[key]*Partition{}, runners: map[key]*runner{}, stop: make(chan struct{}),
-		missing: map[key]bool{}, logs: logsKnown{removed: map[wire.UUID]bool{}, wanting: map[key]bool{}}}
+		missing: map[key]bool{}, logs: logsKnown{removed: map[wire.UUID]int64{}, wanting: map[key]bool{}}}
 	h.epoch.Store(-1)
+	h.o.SnapshotBytes = cmp.Or(h.o.SnapshotBytes, defaultSnapshotBytes)
+	h.o.SnapshotInterval = cmp.Or(h.o.SnapshotInterval, defaultSnapshotInterval)
 	if h.o.Perform == nil {
 		h.o.Perform = h.cannotPerform
 	}

@@ -124,6 +124,7 @@ func TestRestartsKeepWhatWasAcknowledged(t *testing.T) {
 		dirs := []string{"/a", "/b", "/c"}[:1+rng.IntN(3)]
 		r := newRig(t, seed, func(o *Options) {
 			o.Dirs = dirs
+			o.SnapshotBytes = 1 << (8 + rng.IntN(6))
 		}).open()
 		m := &model{map[string]wire.UUID{}, map[wire.UUID]map[int32]map[int64]string{}, map[wire.UUID]map[string]bool{}}
 		epochs := map[wire.UUID]int32{}
@@ -422,7 +423,7 @@ func TestTheMetadataDirectoryFails(t *testing.T) {
 			if err == nil {
 				t.Fatal("the topic was acknowledged")
 			}
-			<-r.h.Ended()
+			r.ended()
 			if got := r.h.Err(); got == nil || !strings.HasPrefix(got.Error(), "the metadata directory /a has failed, and the node stops") || !errors.Is(got, syscall.EIO) || strings.Contains(got.Error(), "\n") {
 				t.Errorf("the node says: %v", got)
 			}
@@ -445,7 +446,7 @@ func TestTheMetadataDirectoryFailsUnderAnotherLog(t *testing.T) {
 		if d, _ := send(r.part("t", 0), -1, values("x")); d.Err != wire.KafkaStorageError {
 			t.Errorf("%+v", d)
 		}
-		<-r.h.Ended()
+		r.ended()
 		if r.h.Err() == nil {
 			t.Error("no reason is given")
 		}

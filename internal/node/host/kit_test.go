@@ -78,7 +78,13 @@ func newRig(t *testing.T, seed uint64, change func(*Options)) *rig {
 	if change == nil {
 		change = func(*Options) {}
 	}
-	return &rig{T: t, disk: simenv.NewDisk(seed), random: simenv.NewRandom(seed), change: change}
+	r := &rig{T: t, disk: simenv.NewDisk(seed), random: simenv.NewRandom(seed), change: change}
+	t.Cleanup(func() { // after a failure; else it is closed
+		if r.h != nil {
+			r.kill()
+		}
+	})
+	return r
 }
 
 // anySetting lets every setting be.
@@ -261,4 +267,17 @@ func pass(d time.Duration) {
 	over := make(chan struct{})
 	simClock().AfterFunc(d, func() { close(over) })
 	<-over
+}
+
+// ended waits until the node says that it cannot go on.
+func (r *rig) ended() {
+	r.Helper()
+	late := make(chan struct{})
+	t := simClock().AfterFunc(time.Minute, func() { close(late) })
+	defer t.Stop()
+	select {
+	case <-r.h.Ended():
+	case <-late:
+		r.Fatal("the node goes on")
+	}
 }

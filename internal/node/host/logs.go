@@ -16,18 +16,18 @@ import (
 //	its topic's id is not in the image, no record   a stray: it is reported and left alone
 //	another topic has its name now, no record       it is set aside, so that the new topic finds its place free
 type logsKnown struct {
-	removed  map[wire.UUID]bool // topics that a record of this history has removed, since the last snapshot
-	wanting  map[key]bool       // partitions that have no log because the disk refused one
-	askedAt  time.Time          // when it was last asked
-	starting bool               // the image is that of the start: its partitions had logs before
-	deleting atomic.Int64       // removals that are not done
+	removed  map[wire.UUID]int64 // topics that a record has removed since the last snapshot, and its offset
+	wanting  map[key]bool        // partitions that have no log because the disk refused one
+	askedAt  time.Time           // when it was last asked
+	starting bool                // the image is that of the start: its partitions had logs before
+	deleting atomic.Int64        // removals that are not done
 }
 
-// note remembers what a delta removes.
-func (h *Host) note(delta meta.Delta) {
+// note remembers what the delta to an image removes.
+func (h *Host) note(next *meta.Image, delta meta.Delta) {
 	for _, c := range delta.Topics {
 		if c.New == nil {
-			h.logs.removed[c.ID()] = true
+			h.logs.removed[c.ID()] = next.Offset()
 		}
 	}
 }
@@ -52,7 +52,7 @@ func (h *Host) sortOut(image *meta.Image) {
 			if p := h.Partition(l.Topic(), l.Partition()); p != nil && p.log == l {
 				continue
 			}
-			if h.logs.removed[l.ID()] {
+			if h.wasRemoved(l.ID()) {
 				h.discard(l)
 				continue
 			}
@@ -101,7 +101,7 @@ func (h *Host) claim(l *commitlog.Log, id wire.UUID) (*commitlog.Log, error) {
 		// partition.metadata is durable before the first acknowledgement: either nothing here was acknowledged, or the
 		// file was damaged and the name is right.
 		return l, l.Adopt(id)
-	case h.logs.removed[l.ID()]:
+	case h.wasRemoved(l.ID()):
 		return nil, l.Dir().Delete(l)
 	}
 	path, err := l.Dir().SetAside(l)

@@ -42,7 +42,7 @@ type metalog struct {
 	pending    []pendingResult // in the order of offset
 	applied    int64           // everything below is in the image
 	epochStart int64           // of this node's lead; -1: not leading
-	deadline   env.Timer
+	snaps      snapshots
 
 	leads atomic.Bool // controller is not nil
 
@@ -71,7 +71,7 @@ var errClosed = errors.New("the node is stopping")
 
 func openMetalog(h *Host) (*metalog, error) {
 	m := &metalog{h: h, callers: map[machine.Token]func(any, wire.ErrorCode){}, epochStart: -1,
-		flushed: make(chan struct{}, 1), ended: make(chan struct{}), wake: make(chan struct{}, 1)}
+		snaps: snapshots{written: make(chan written, 1)}, flushed: make(chan struct{}, 1), ended: make(chan struct{}), wake: make(chan struct{}, 1)}
 	if err := m.openLog(h.dirs[0]); err != nil {
 		return nil, err
 	}
@@ -151,7 +151,20 @@ func (m *metalog) start() (quorum.Start, error) {
 	case !env.NotExist(err):
 		return s, err
 	}
-	err = m.log.Each(m.log.StartOffset(), m.log.EndOffset(), func(h batch.Header, b []byte) error {
+	if err := m.eachInfo(func(i quorum.Info) { s.Log = append(s.Log, i) }); err != nil {
+		return s, err
+	}
+	found, err := m.loadSnapshot(s.State, s.Log)
+	if err == nil && found != nil {
+		s.Snapshot = found.Snapshot
+	}
+	m.begin(found)
+	return s, err
+}
+
+// eachInfo reads what the quorum wants to know of every batch.
+func (m *metalog) eachInfo(f func(quorum.Info)) error {
+	return m.log.Each(m.log.StartOffset(), m.log.EndOffset(), func(h batch.Header, b []byte) error {
 		kind := quorum.Records
 		if h.Control() {
 			kind = quorum.Control
@@ -159,10 +172,9 @@ func (m *metalog) start() (quorum.Start, error) {
 				kind = quorum.Voters
 			}
 		}
-		s.Log = append(s.Log, quorum.Info{Base: h.BaseOffset, End: h.NextOffset(), Term: uint64(h.LeaderEpoch), Kind: kind})
+		f(quorum.Info{Base: h.BaseOffset, End: h.NextOffset(), Term: uint64(h.LeaderEpoch), Kind: kind})
 		return nil
 	})
-	return s, err
 }
 
 // Batch reads a batch back for the quorum.
@@ -244,6 +256,11 @@ func (m *metalog) run() {
 		if m.err = m.settle(); m.err != nil {
 			break
 		}
+		now := m.h.o.Env.Clock.Now()
+		if m.err = m.snapshotted(now); m.err != nil {
+			break
+		}
+		m.snapshot(now)
 		questions, closed := m.take()
 		if closed {
 			m.putBack(questions) // for end to answer
@@ -459,7 +476,20 @@ func (m *metalog) lead() error {
 	return nil
 }
 
+// save makes quorum-state durable. It too waits for room.
 func (m *metalog) save(s quorum.State) error {
+	for {
+		err := m.write(s)
+		if !errors.Is(err, commitlog.ErrNoSpace) {
+			return err
+		}
+		if err := m.waitForRoom(); err != nil {
+			return err
+		}
+	}
+}
+
+func (m *metalog) write(s quorum.State) error {
 	if err := failpoint.Hit("meta.state.before-save"); err != nil {
 		return err
 	}
@@ -562,7 +592,8 @@ func (m *metalog) apply(entries []quorum.Entry) error {
 			if err != nil {
 				return fmt.Errorf("metadata at offset %d cannot be read; nothing is deleted, the node stops: %w", e.Base, err)
 			}
-			b.Timestamp = h.MaxTimestamp
+			b.Timestamp, m.snaps.timestamp = h.MaxTimestamp, h.MaxTimestamp
+			m.snaps.bytes += int64(len(e.Batch))
 			for _, r := range rs {
 				b.Records = append(b.Records, machine.Record{Key: r.Key, Value: r.Value})
 			}
@@ -574,7 +605,7 @@ func (m *metalog) apply(entries []quorum.Entry) error {
 		m.log.SetHighWatermark(e.End)
 		m.applied = e.End
 		if m.controller == nil {
-			m.h.note(delta)
+			m.h.note(next, delta)
 			m.h.image.Store(next) // history: logs follow the metadata only once it is current, see lead
 			continue
 		}

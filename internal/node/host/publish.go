@@ -13,7 +13,7 @@ import (
 // publish makes the node follow an image: logs of new partitions first, then the pointer, then those who wait for it.
 // It is called by the metadata loop alone.
 func (h *Host) publish(next *meta.Image, delta meta.Delta) error {
-	h.note(delta)
+	h.note(next, delta)
 	var gone []*meta.Topic
 	for _, c := range delta.Topics {
 		if c.New == nil {

@@ -57,6 +57,8 @@ var Points = []Point{
 	{"meta.append.before-sync", "a metadata entry is written, not synced", Load},
 	{"meta.append.after-sync", "it is synced, not applied", Load},
 	{"meta.apply.before-publish", "it is committed, the logs do not follow it yet", Load},
+	{"meta.snapshot.before-rename", "the part file of a snapshot is synced, its name is not there", Never},
+	{"meta.snapshot.before-trim", "the anchor is at the older snapshot, the log still begins before it", Never},
 	{"meta.publish.before-image", "logs are made, led or deleted, the image is the old one", Load},
 	{"meta.reply.before", "the image is published, the caller is not answered", Load},
 	{"group.append.before", "a coordinator has decided, nothing is written", Load},
