@@ -1,6 +1,7 @@
 package host
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"maps"
@@ -183,7 +184,16 @@ func strip(tree []string) (names []string) {
 
 func (r *rig) damage(name string) {
 	r.Helper()
-	if err := r.disk.Corrupt(path.Join(metaDir, name), 100, 0x10); err != nil {
+	f, err := r.disk.Open(path.Join(metaDir, name))
+	if err != nil {
+		r.Fatal(err)
+	}
+	defer f.Close()
+	b := []byte{0}
+	_, err = f.ReadAt(b, 100)
+	b[0] ^= 0x10
+	_, err2 := f.WriteAt(b, 100)
+	if err := errors.Join(err, err2, f.Sync()); err != nil {
 		r.Fatal(err)
 	}
 }
