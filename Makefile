@@ -12,13 +12,13 @@ build: ## the program, in bin/millrace
 run: build ## one node on localhost:9092
 	bin/millrace dev
 
-conformance: ## other people's clients and tools; installs them
+conformance: build ## other people's clients and tools; installs them
 	$(GO) run ./test/conformance
 
 crash: ## kill -9, power cuts and disk faults of the real program; needs root
 	$(GO) run ./test/crash
 
-bench: ## the table beside Apache Kafka, on a quiet machine
+bench: build ## the table beside Apache Kafka, on a quiet machine
 	$(GO) run ./test/bench
 
 test: ## every test that needs nothing but Go; about a minute
