@@ -23,7 +23,7 @@ func init() {
 		Case{"java/performance", false, javaPerformance},
 		Case{"java/broker-configs", false, javaBrokerConfigs},
 		Case{"java/reset-to-a-time", false, javaResetToTime},
-		Case{"java/refusals", true, javaRefusals},
+		Case{"java/refusals", false, javaRefusals},
 		Case{"java/transactional-id", false, javaTransactional},
 	)
 }

@@ -315,7 +315,8 @@ def through_kill(full, count, rate):
         else:
             print(msg.value().decode(), flush=True)
     p = Producer({**base, "enable.idempotence": True, "acks": "all", "max.in.flight.requests.per.connection": 5, "linger.ms": 1,
-                  "message.timeout.ms": 60000, "queue.buffering.max.messages": 1000000, "reconnect.backoff.max.ms": 500})
+                  "message.timeout.ms": 60000, "queue.buffering.max.messages": 1000000, "reconnect.backoff.max.ms": 500,
+                  "debug": "broker,topic,metadata,eos"})
     began = time.time()
     for i in range(int(count)):
         p.produce(full, str(i), on_delivery=answered)

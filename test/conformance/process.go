@@ -16,28 +16,34 @@ type process struct {
 	cmd   *exec.Cmd
 	ended <-chan error
 
-	mu  sync.Mutex
-	out bytes.Buffer
+	out, log output
 }
 
-// Write takes what the process prints, on either output.
-func (p *process) Write(b []byte) (int, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.out.Write(b)
+// output collects one output of a process.
+type output struct {
+	mu   sync.Mutex
+	text bytes.Buffer
 }
 
-// printed is what the process has printed so far.
-func (p *process) printed() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.out.String()
+func (o *output) Write(b []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(b)
 }
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
+
+// printed is what the process has printed so far on both outputs.
+func (p *process) printed() string { return p.out.String() + "\n" + p.log.String() }
 
 // begin starts a program and does not wait for it.
 func (t *T) begin(cmd *exec.Cmd) *process {
 	p := &process{cmd: cmd}
-	cmd.Stdout, cmd.Stderr = p, p
+	cmd.Stdout, cmd.Stderr = &p.out, &p.log
 	ended, err := target.StartChild(cmd)
 	t.Must(err, cmd.Path)
 	done := make(chan error, 1)
