@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"strings"
+	"regexp"
 	"syscall"
 
 	"millrace/internal/node/commitlog"
@@ -49,10 +49,12 @@ func explainAdmin(err error) error {
 	return err
 }
 
-// plain takes the system's repetitions out of an error of the network.
+// plain takes the system's repetition of the address out of an error of the network.
 func plain(err error) error {
-	return fmt.Errorf("%s", strings.ReplaceAll(err.Error(), "listen tcp ", ""))
+	return errors.New(repetition.ReplaceAllString(err.Error(), ""))
 }
+
+var repetition = regexp.MustCompile(`listen tcp [^ ]+ (bind: )?`)
 
 func addressMissing(err error) bool {
 	return errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.EAFNOSUPPORT)

@@ -69,7 +69,9 @@ func (m *computer) tryStart(settings ...string) (*Node, error) {
 	if err != nil {
 		m.t.Fatal(err)
 	}
-	return Start(Options{Env: m.env, Settings: s, Version: "1.2.3", Log: slog.New(slog.DiscardHandler)})
+	e := m.env
+	e.Disk = m.disk.Process()
+	return Start(Options{Env: e, Settings: s, Version: "1.2.3", Log: slog.New(slog.DiscardHandler)})
 }
 
 func load(settings ...string) (*config.Static, error) {

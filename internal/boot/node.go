@@ -73,7 +73,10 @@ func Start(o Options) (*Node, error) {
 	if err := n.start(); err != nil {
 		stop, cancel := context.WithTimeout(context.Background(), stopWithin)
 		defer cancel()
-		return nil, errors.Join(err, n.Stop(stop))
+		if after := n.Stop(stop); after != nil { // most often for the same reason
+			o.Log.Info("taking down a start that failed", "err", after)
+		}
+		return nil, err
 	}
 	n.metrics.State.Set(stateRunning)
 	n.recovery.Serving()

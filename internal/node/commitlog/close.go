@@ -46,9 +46,11 @@ func (d *Dir) Close(brokerEpoch int64) error {
 	return errors.Join(err, d.lock.Close())
 }
 
+var errAbandoned = errors.New("abandoned")
+
 // Abandon drops the directory without a word to the disk, as a kill would.
 func (d *Dir) Abandon() {
-	d.fail(errors.New("abandoned"))
+	d.fail(errAbandoned)
 	d.cleaner.stop()
 	d.loop.stop()
 	for _, l := range d.Logs() {

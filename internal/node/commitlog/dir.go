@@ -365,7 +365,9 @@ func (d *Dir) fail(cause error) error {
 	if !d.failure.CompareAndSwap(nil, &err) {
 		return d.Failed()
 	}
-	d.log.Error("log directory goes offline", "path", d.path, "error", cause)
+	if cause != errAbandoned { // whoever abandons it says why
+		d.log.Error("log directory goes offline", "path", d.path, "error", cause)
+	}
 	d.mu.Lock()
 	calls := slices.Clone(d.onFail)
 	d.mu.Unlock()

@@ -276,7 +276,14 @@ func (h *Host) Register(endpoints []meta.Endpoint, rack *string) error {
 		return err
 	}
 	if up, ok := meta.Raise(h.Image(), meta.SupportedFeatures()); ok {
-		h.Control(up, func(any, wire.ErrorCode) {})
+		r, err := control[meta.UpdateFeaturesReply](h, up)
+		if err != nil {
+			return err
+		}
+		if r.Err != wire.None {
+			return fmt.Errorf("finalizing the features of this release: %w: %s", r.Err, r.Message)
+		}
+		offset = max(offset, r.Offset)
 	}
 	ready := make(chan struct{})
 	h.WaitImage(offset, func() { close(ready) })

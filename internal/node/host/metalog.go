@@ -565,8 +565,12 @@ func (m *metalog) append(entries []quorum.Entry) (done int, err error) {
 	return len(out), nil
 }
 
-// waitForRoom lets a second pass on a full disk.
+// waitForRoom lets a second pass on a full disk. A node that is not registered yet serves nobody who could make room by
+// deleting: its start fails, and somebody is told.
 func (m *metalog) waitForRoom() error {
+	if m.h.epoch.Load() < 0 {
+		return fmt.Errorf("metadata in %s: %w", m.log.Dir().Path(), commitlog.ErrNoSpace)
+	}
 	m.h.o.Log.Error("the disk is full: changes of metadata wait until there is room", "dir", m.log.Dir().Path())
 	room := make(chan struct{})
 	t := m.h.o.Env.Clock.AfterFunc(time.Second, func() { close(room) })
