@@ -62,6 +62,11 @@ func (c *crash) diskFull() error {
 	if n, err := c.readAll(ctx, "filler"); err != nil || n < acked {
 		return fmt.Errorf("%d of %d acknowledged records are read from the full disk: %v", n, acked, err)
 	}
+	var below kadm.Offsets
+	below.AddOffset("filler", 0, 10, -1)
+	if answers, err := admin.DeleteRecords(ctx, below); err != nil || answers.Error() != nil {
+		return fmt.Errorf("delete records on the full disk: %w", errors.Join(err, answers.Error()))
+	}
 	if _, err := admin.DeleteTopics(ctx, "filler"); err != nil {
 		return fmt.Errorf("delete a topic on the full disk: %w", err)
 	}
@@ -74,7 +79,7 @@ func (c *crash) diskFull() error {
 			return fmt.Errorf("30 s after space came back a produce still fails: %w", err)
 		}
 	}
-	fmt.Printf("ok    %-20s %d records of 900 kB, then %s with %d MiB left; all read; a topic deleted, and producing again after %.1fs without a restart\n",
+	fmt.Printf("ok    %-20s %d records of 900 kB, then %s with %d MiB left; all read; records and a topic deleted, and producing again after %.1fs without a restart\n",
 		c.name, acked, kerr.ErrorForCode(code).Error(), free, time.Since(began).Seconds())
 	return nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -66,11 +67,29 @@ func (p *topicsPage) remove(c *caller) error {
 	return err
 }
 
+// visible is how long acknowledged metadata may take to be seen (DUR-12). Ours is seen at once, Kafka's a moment later.
+const visible = time.Second
+
 func (p *topicsPage) check(c *caller) error {
+	for end := time.Now().Add(visible); ; {
+		doubts, err := p.look(c)
+		if err != nil || len(doubts) == 0 {
+			return err
+		}
+		if time.Now().After(end) {
+			for _, d := range doubts {
+				p.l.find("%s", d)
+			}
+			return nil
+		}
+	}
+}
+
+func (p *topicsPage) look(c *caller) (doubts []string, err error) {
 	req := kmsg.NewPtrMetadataRequest()
 	r, err := ask[*kmsg.MetadataResponse](c, req, 12)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	listed := map[string][16]byte{}
 	for _, t := range r.Topics {
@@ -81,17 +100,17 @@ func (p *topicsPage) check(c *caller) error {
 	for _, name := range p.exist {
 		switch id, ok := listed[name]; {
 		case !ok:
-			p.l.find("topic %s was created and is not there (DUR-12)", name)
+			doubts = append(doubts, fmt.Sprintf("topic %s was created and is not there (DUR-12)", name))
 		case id != p.ids[name]:
-			p.l.find("topic %s was created with id %x and has id %x (RET-3)", name, p.ids[name], id)
+			doubts = append(doubts, fmt.Sprintf("topic %s was created with id %x and has id %x (RET-3)", name, p.ids[name], id))
 		}
 	}
 	for name := range listed {
 		if p.gone[name] {
-			p.l.find("topic %s was deleted and is there again (DUR-12)", name)
+			doubts = append(doubts, fmt.Sprintf("topic %s was deleted and is there again (DUR-12)", name))
 		}
 	}
-	return nil
+	return doubts, nil
 }
 
 // settingsPage raises a setting of a topic: what was acknowledged is described (DUR-12).
@@ -132,6 +151,19 @@ func (p *settingsPage) turn(c *caller) error {
 }
 
 func (p *settingsPage) check(c *caller) error {
+	for end := time.Now().Add(visible); ; {
+		got, err := p.described(c)
+		if err != nil {
+			return err
+		}
+		if got >= p.value.acked || time.Now().After(end) {
+			p.value.read(p.l, risingSetting+" of "+p.topic, got)
+			return nil
+		}
+	}
+}
+
+func (p *settingsPage) described(c *caller) (int64, error) {
 	res := kmsg.NewDescribeConfigsRequestResource()
 	res.ResourceType, res.ResourceName, res.ConfigNames = kmsg.ConfigResourceTypeTopic, p.topic, []string{risingSetting}
 	req := kmsg.NewPtrDescribeConfigsRequest()
@@ -141,16 +173,12 @@ func (p *settingsPage) check(c *caller) error {
 		err = code(r.Resources[0].ErrorCode)
 	}
 	if err != nil {
-		return err
+		return 0, err
 	}
-	for _, e := range r.Resources[0].Configs {
-		got, err := strconv.ParseInt(*e.Value, 10, 64)
-		if err != nil {
-			return err
-		}
-		p.value.read(p.l, risingSetting+" of "+p.topic, got)
+	if len(r.Resources[0].Configs) != 1 || r.Resources[0].Configs[0].Value == nil {
+		return 0, fmt.Errorf("%s is not described", risingSetting)
 	}
-	return nil
+	return strconv.ParseInt(*r.Resources[0].Configs[0].Value, 10, 64)
 }
 
 // idsPage asks for producer ids: none is given twice (IDM-3).
