@@ -26,6 +26,7 @@ test: ## every test that needs nothing but Go; about a minute
 
 sim: ## 20,000 seeds of the commit log on a simulated disk (reliability row 1)
 	$(GO) test ./internal/node/commitlog -run 'TestSim$$' -sim.seeds=20000 -timeout 30m
+	$(GO) test -tags failpoint ./internal/node/commitlog -run TestSimAtFailPoints -sim.seeds=5000
 
 fuzz: ## each fuzz target for half a minute; FUZZTIME=5m for longer
 	@set -e; for f in $$(grep -rlE --include='*_test.go' '^func Fuzz' internal); do \

@@ -20,6 +20,7 @@ import (
 
 	"millrace/internal/kafka/wire"
 	"millrace/internal/node/env"
+	"millrace/internal/node/env/failpoint"
 	"millrace/internal/node/env/simenv"
 )
 
@@ -350,8 +351,9 @@ func (s *sim) operation() error {
 	if s.chance(2) {
 		s.addRule()
 	}
+	armPoint(s)
 	err := s.act()
-	if s.faulty && (errors.Is(err, syscall.EIO) || errors.Is(err, syscall.ENOSPC)) {
+	if s.faulty && (errors.Is(err, syscall.EIO) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, failpoint.ErrInjected)) {
 		err = errCrash
 	}
 	if errors.Is(err, errCrash) || err == nil && (s.disk.Down() || s.dir.Failed() != nil) {
@@ -371,8 +373,12 @@ func (s *sim) addRule() {
 	s.faulty = true
 }
 
+// armPoint lets a fail point strike, where the build has any; see sim_points_test.go.
+var armPoint, disarmPoints = func(*sim) {}, func() {}
+
 // mend takes all faults away.
 func (s *sim) mend() {
+	disarmPoints()
 	s.disk.ClearFaults()
 	s.disk.SetCapacity(1 << 40)
 	s.faulty = false
@@ -656,7 +662,8 @@ func (s *sim) tick() error {
 		if sl.l == nil {
 			continue
 		}
-		if start := sl.l.StartOffset(); start != before[i] {
+		// What was decided may be on disk although a crash kept it from being shown.
+		if start := max(sl.l.StartOffset(), sl.l.nextStart.Load()); start != before[i] {
 			s.logf("start of %s %d -> %d", sl.topic, before[i], start)
 			if err := s.retained(sl, start); err != nil {
 				return err

@@ -21,9 +21,17 @@ type point struct {
 }
 
 var (
-	mu    sync.Mutex
-	armed = mustParse(os.Getenv("MILLRACE_FAILPOINT"))
+	mu     sync.Mutex
+	armed  = mustParse(os.Getenv("MILLRACE_FAILPOINT"))
+	struck = map[string]int{}
 )
+
+// Struck is how often a point has done what it was armed for.
+func Struck(name string) int {
+	mu.Lock()
+	defer mu.Unlock()
+	return struck[name]
+}
 
 func mustParse(s string) map[string]*point {
 	m, err := parse(s)
@@ -99,5 +107,6 @@ func due(name string) string {
 	if p.hits != p.at {
 		return ""
 	}
+	struck[name]++
 	return p.action
 }
