@@ -21,7 +21,7 @@ crash: ## kill -9, power cuts and disk faults of the real program; needs root
 bench: build ## the table beside Apache Kafka, on a quiet machine
 	$(GO) run ./test/bench
 
-test: ## every test that needs nothing but Go; about a minute
+test: ## every test that needs nothing but Go; five minutes, then what changed
 	$(GO) test ./...
 
 sim: ## 20,000 seeds of the commit log on a simulated disk (reliability row 1)
