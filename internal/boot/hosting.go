@@ -1,6 +1,9 @@
 package boot
 
 import (
+	"math"
+	"time"
+
 	"millrace/internal/config"
 	"millrace/internal/core/group"
 	"millrace/internal/core/machine"
@@ -25,8 +28,18 @@ func (n *Node) hostOptions() host.Options {
 		Progress: func(dir string, done, total int) {
 			n.recovery.Progress(n.o.Env.Clock.Now(), dir, done, total)
 		},
-		Dir: dirOptions(s),
+		Dir:              dirOptions(s),
+		SnapshotBytes:    s.Int64("metadata.log.max.record.bytes.between.snapshots"),
+		SnapshotInterval: snapshotInterval(s),
 	}
+}
+
+// snapshotInterval: Kafka's 0 means that time alone never makes a snapshot due.
+func snapshotInterval(s *config.Static) time.Duration {
+	if d := s.Duration("metadata.log.max.snapshot.interval.ms"); d > 0 {
+		return d
+	}
+	return math.MaxInt64
 }
 
 // newGroups makes the group machine of one partition. It is made anew when a coordinator is loaded, with the settings

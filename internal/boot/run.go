@@ -129,8 +129,15 @@ func run(ctx context.Context, o Options, started func(*Node)) error {
 		return err
 	}
 	started(n)
-	<-ctx.Done()
+	select {
+	case <-ctx.Done():
+	case <-n.host.Ended():
+		err = n.host.Err()
+	}
 	within, cancel := context.WithTimeout(context.Background(), stopWithin)
 	defer cancel()
-	return n.Stop(within)
+	if stopped := n.Stop(within); err == nil {
+		err = stopped
+	}
+	return err
 }

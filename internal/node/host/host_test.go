@@ -120,7 +120,7 @@ type model struct {
 // Clean stops, kills and power cuts at random places: every acknowledged record, topic and deletion is still there,
 // nothing else is, and every partition is led in a later epoch (DUR-1, DUR-3, decision 7).
 func TestRestartsKeepWhatWasAcknowledged(t *testing.T) {
-	seeds(t, 60, func(t *testing.T, seed uint64, rng *rand.Rand) {
+	seeds(t, 30, func(t *testing.T, seed uint64, rng *rand.Rand) {
 		dirs := []string{"/a", "/b", "/c"}[:1+rng.IntN(3)]
 		r := newRig(t, seed, func(o *Options) {
 			o.Dirs = dirs

@@ -182,12 +182,14 @@ func (r *rig) part(topic string, partition int32) *Partition {
 	return p
 }
 
-func values(vs ...string) []byte {
+func values(vs ...string) []byte { return valuesAt(time.Now(), vs...) }
+
+func valuesAt(at time.Time, vs ...string) []byte {
 	var recs []batch.Record
 	for _, v := range vs {
 		recs = append(recs, batch.Record{Value: []byte(v)})
 	}
-	b, err := batch.Build(nil, batch.Plain(0, 0, time.Now().UnixMilli()), batch.Number(recs))
+	b, err := batch.Build(nil, batch.Plain(0, 0, at.UnixMilli()), batch.Number(recs))
 	if err != nil {
 		panic(err)
 	}

@@ -457,7 +457,7 @@ type promise struct{ least, most int64 }
 // The ledger keeps its promises over stops, kills and power cuts at random places: a balance is never less than what
 // was acknowledged nor more than what was asked, and a machine rebuilt from the log is the one that ran.
 func TestLedgersKeepTheirPromises(t *testing.T) {
-	seeds(t, 60, func(t *testing.T, seed uint64, rng *rand.Rand) {
+	seeds(t, 30, func(t *testing.T, seed uint64, rng *rand.Rand) {
 		b := newBank(t, seed)
 		b.answer = []time.Duration{0, time.Second, -1}[rng.IntN(3)]
 		want := map[string]*promise{}

@@ -106,18 +106,18 @@ func TestSnapshotsReplaceTheLog(t *testing.T) {
 // A snapshot is due after a time too, when something has changed.
 func TestSnapshotAfterAnInterval(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		r := newRig(t, 1, func(o *Options) { o.SnapshotInterval = time.Hour }).open()
+		r := newRig(t, 1, func(o *Options) { o.SnapshotInterval = 10 * time.Minute }).open()
 		r.create("t", 1)
-		pass(59 * time.Minute)
+		pass(9 * time.Minute)
 		if names := r.checkpointFiles(); len(names) != 0 {
 			t.Errorf("too early: %v", names)
 		}
 		pass(2 * time.Minute)
 		one := r.checkpointFiles()
 		if len(one) != 1 {
-			t.Fatalf("after an hour: %v", one)
+			t.Fatalf("after the interval: %v", one)
 		}
-		pass(3 * time.Hour)
+		pass(30 * time.Minute)
 		if names := r.checkpointFiles(); !slices.Equal(names, one) {
 			t.Errorf("nothing has changed, but: %v", names)
 		}
