@@ -158,7 +158,7 @@ func TestPlacementSurvivesRestarts(t *testing.T) {
 }
 
 // A directory that is gone, or came back empty, takes its partitions with it: they are not served, and above all do not
-// begin anew (DUR-10); start after start, until the directory is back or the topic deleted.
+// begin anew; start after start, until the directory is back or the topic deleted.
 func TestALostDirectoryIsNotForgotten(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		both := func(o *Options) { o.Dirs = []string{"/a", "/b"} }

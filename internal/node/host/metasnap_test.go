@@ -356,23 +356,18 @@ func TestDumpCheckpoint(t *testing.T) {
 		t.Fatal(files, err)
 	}
 	logs, _ := filepath.Glob(filepath.Join(dir, "__cluster_metadata-0", "*.log"))
-	for _, f := range append(files, logs...) {
-		out, err := exec.Command("java", "-Xmx128m", "-cp", filepath.Join(*kafkaDir, "*"), "kafka.tools.DumpLogSegments", "--cluster-metadata-decoder", "--files", f).CombinedOutput()
-		if err != nil {
-			out, err = exec.Command("java", "-Xmx128m", "-cp", filepath.Join(*kafkaDir, "*"), "org.apache.kafka.tools.DumpLogSegments", "--cluster-metadata-decoder", "--files", f).CombinedOutput()
+	args := []string{"-Xmx128m", "-cp", filepath.Join(*kafkaDir, "*"), "org.apache.kafka.tools.DumpLogSegments", "--cluster-metadata-decoder",
+		"--files", strings.Join(append(files, logs...), ",")}
+	out, err := exec.Command("java", args...).CombinedOutput()
+	text := string(out)
+	for _, bad := range []string{"isvalid: false", "Exception", "ERROR", "trailing bytes", "Could not", "could not", "Mismatches", "Skipping"} {
+		if err != nil || strings.Contains(text, bad) {
+			t.Fatalf("%v, %q in\n%s", err, bad, text)
 		}
-		text := string(out)
-		for _, bad := range []string{"isvalid: false", "Exception", "ERROR", "trailing bytes", "Could not", "could not", "Mismatches"} {
-			if err != nil || strings.Contains(text, bad) {
-				t.Fatalf("%s: %v, %q in\n%s", f, err, bad, text)
-			}
-		}
-		if strings.HasSuffix(f, meta.CheckpointSuffix) {
-			for _, word := range []string{"SnapshotHeader", "SnapshotFooter", "KRaftVoters", "FEATURE_LEVEL_RECORD", "REGISTER_BROKER_RECORD", "TOPIC_RECORD", "PARTITION_RECORD"} {
-				if !strings.Contains(text, word) {
-					t.Errorf("%s does not tell of %s:\n%s", f, word, text)
-				}
-			}
+	}
+	for _, word := range []string{"SnapshotHeader", "SnapshotFooter", "KRaftVoters", "FEATURE_LEVEL_RECORD", "REGISTER_BROKER_RECORD", "TOPIC_RECORD", "PARTITION_RECORD"} {
+		if !strings.Contains(text, word) {
+			t.Errorf("nothing is told of %s:\n%s", word, text)
 		}
 	}
 }
