@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"millrace/internal/apps/cli"
 	"millrace/internal/config"
@@ -29,7 +30,7 @@ func serve(ctx context.Context, version string, o cli.ServeOptions, out io.Write
 	if o.Config != "" {
 		f, err := os.Open(o.Config)
 		if err != nil {
-			return err
+			return fmt.Errorf("the settings cannot be read: %w: --config names a server.properties file", err)
 		}
 		defer f.Close()
 		if file, err = config.ParseProperties(f); err != nil {
@@ -52,8 +53,9 @@ func serve(ctx context.Context, version string, o cli.ServeOptions, out io.Write
 		log.Warn(w.String())
 	}
 	return run(ctx, Options{Env: env.Real(), Settings: s, Version: version, Log: log}, func(n *Node) {
-		fmt.Fprintf(out, "millrace %s serves cluster %s, data in %v\n", version, n.host.ClusterID(), s.LogDirs())
+		fmt.Fprintf(out, "millrace %s, node %d of cluster %s\n", version, s.NodeID(), n.host.ClusterID())
 		report(out, n)
+		fmt.Fprintf(out, "  data    %s\n", strings.Join(s.LogDirs(), ", "))
 	})
 }
 
@@ -70,6 +72,7 @@ func dev(ctx context.Context, version string, o cli.DevOptions, out io.Writer) e
 	file := config.Properties{}
 	set := func(k, v string) { file = append(file, config.Property{Key: k, Value: v}) }
 	set("log.dirs", data)
+	// Advertised as localhost, which is either of its two addresses: a client that can reach only one of them is served too.
 	set("listeners", "PLAINTEXT://localhost:"+strconv.Itoa(o.Port))
 	set("auto.create.topics.enable", "true")
 	set("group.initial.rebalance.delay.ms", "0")
@@ -89,10 +92,26 @@ func dev(ctx context.Context, version string, o cli.DevOptions, out io.Writer) e
 		log.Warn(w.String())
 	}
 	return run(ctx, Options{Env: env.Real(), Settings: s, Version: version, Log: log, Limits: broker.Limits{ConnectionsPerIP: -1}}, func(n *Node) {
-		fmt.Fprintf(out, "millrace %s, one node for development\n  data    %s (kept after a stop)\n", version, data)
+		fmt.Fprintf(out, "millrace %s, one node for development\n", version)
 		at := report(out, n)
-		fmt.Fprintf(out, "\ntry:\n  echo hello | millrace produce --bootstrap %s t1\n  millrace consume --bootstrap %s t1 --from beginning\n", at, at)
+		fmt.Fprintf(out, "  data    %s (kept after a stop)\n\n%s\nCtrl-C stops it.\n", data, example(at))
 	})
+}
+
+// example is what a newcomer can paste into another terminal, whatever directory it is in.
+func example(at string) string {
+	program, err := os.Executable()
+	if err != nil {
+		program = "millrace"
+	}
+	if strings.ContainsAny(program, " '\"$&;()") {
+		program = "'" + strings.ReplaceAll(program, "'", `'\''`) + "'"
+	}
+	bootstrap := ""
+	if at != cli.DefaultBootstrap {
+		bootstrap = " --bootstrap " + at
+	}
+	return fmt.Sprintf("Try it in another terminal:\n  echo hello | %s produce t1%s\n  %s consume t1%s --from beginning\n", program, bootstrap, program, bootstrap)
 }
 
 // defaultData is a place for dev's data that stays.
@@ -106,15 +125,25 @@ func defaultData() string {
 	return "millrace-data"
 }
 
+// report prints where the node is reached: each listener by the address that clients are told, and where it listens. It
+// returns the first of them.
 func report(out io.Writer, n *Node) (first string) {
+	bound := map[string][]string{}
 	for _, e := range n.Endpoints() {
+		bound[e.Name] = append(bound[e.Name], e.Bound)
+	}
+	for _, e := range n.Endpoints() {
+		if bound[e.Name] == nil {
+			continue
+		}
 		if first == "" {
 			first = Address(e)
 		}
-		fmt.Fprintf(out, "  kafka   %s (%s, bound to %s)\n", Address(e), e.Name, e.Bound)
+		fmt.Fprintf(out, "  kafka   %s (%s, listening on %s)\n", Address(e), e.Name, strings.Join(bound[e.Name], " and "))
+		bound[e.Name] = nil
 	}
 	for _, a := range n.AdminAddresses() {
-		fmt.Fprintf(out, "  admin   http://%s/metrics /healthz /readyz\n", a)
+		fmt.Fprintf(out, "  admin   http://%s (/metrics, /healthz, /readyz)\n", a)
 	}
 	return first
 }
