@@ -47,6 +47,33 @@ func TestHooks(t *testing.T) {
 	}
 }
 
+// TestKafkasFlags: two flags that fingers know from Kafka's tools mean what they mean there.
+func TestKafkasFlags(t *testing.T) {
+	a := newApp(Hooks{})
+	root := a.root()
+	root.SetArgs([]string{"version", "--bootstrap-server", "b:1"})
+	root.SetOut(io.Discard)
+	a.out = io.Discard
+	if err := root.Execute(); err != nil || a.bootstrap != "b:1" {
+		t.Error(a.bootstrap, err)
+	}
+	if _, err := run(t, Hooks{}, "topic", "create", "x", "--config", "a"); err == nil || !strings.Contains(err.Error(), "key=value") {
+		t.Error(err)
+	}
+}
+
+func TestFlagWords(t *testing.T) {
+	for in, want := range map[string]string{
+		"at least one of the flags in the group [topic broker] is required":                               "say which: one of --topic, --broker is needed",
+		"if any flags in the group [to shift] are set none of the others can be; [shift to] were all set": "--shift, --to exclude each other",
+		"anything else": "anything else",
+	} {
+		if got := flagWords(in); got != want {
+			t.Errorf("%q: %q", in, got)
+		}
+	}
+}
+
 // TestWrongCommandLines: each is a usage error that names the way out.
 func TestWrongCommandLines(t *testing.T) {
 	for line, want := range map[string]string{

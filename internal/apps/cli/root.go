@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"runtime"
 	"strings"
 	"time"
@@ -85,7 +86,7 @@ func Run(ctx context.Context, h Hooks, args []string) int {
 		return exitInterrupted // whoever pressed Ctrl-C knows why
 	}
 	for _, e := range split(err) {
-		fmt.Fprintln(a.err, "millrace: "+escape(explain(e)))
+		fmt.Fprintln(a.err, "millrace: "+escape(flagWords(explain(e))))
 	}
 	return exitCode(err)
 }
@@ -137,6 +138,8 @@ Exit codes: 0 done; 1 failed; 2 the command line is wrong; 3 no broker can be re
 	})
 	f := root.PersistentFlags()
 	f.StringVarP(&a.bootstrap, "bootstrap", "b", bootstrapDefault(), "brokers to ask first, as host:port, separated by commas")
+	f.StringVar(&a.bootstrap, "bootstrap-server", bootstrapDefault(), "what Kafka's own tools call --bootstrap")
+	f.MarkHidden("bootstrap-server")
 	f.StringVarP(&a.output, "output", "o", "table", "how results are printed: table or json")
 	f.DurationVar(&a.timeout, "timeout", 30*time.Second, "how long an answer may take")
 	f.BoolVar(&a.tls, "tls", false, "connect with TLS")
@@ -288,6 +291,24 @@ func exitCode(err error) int {
 	}
 	return exitFailed
 }
+
+var (
+	oneNeeded = regexp.MustCompile(`^at least one of the flags in the group \[(.+)\] is required$`)
+	tooMany   = regexp.MustCompile(`^if any flags in the group \[.+\] are set none of the others can be; \[(.+)\] were all set$`)
+)
+
+// flagWords says in our words what cobra says of flags that belong together.
+func flagWords(s string) string {
+	if m := oneNeeded.FindStringSubmatch(s); m != nil {
+		return "say which: one of " + flagList(m[1]) + " is needed"
+	}
+	if m := tooMany.FindStringSubmatch(s); m != nil {
+		return flagList(m[1]) + " exclude each other"
+	}
+	return s
+}
+
+func flagList(names string) string { return "--" + strings.Join(strings.Fields(names), ", --") }
 
 // cobraUsage recognises what cobra says by itself about a wrong command line.
 func cobraUsage(s string) bool {

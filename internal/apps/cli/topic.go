@@ -39,7 +39,7 @@ func (a *app) report(results []done, errs []error) error {
 
 func (a *app) topicCreate() *cobra.Command {
 	var partitions, replicas int
-	var settings []string
+	var settings, asKafka []string
 	var accept, dry bool
 	c := &cobra.Command{
 		Use:   "create NAME...",
@@ -50,7 +50,7 @@ func (a *app) topicCreate() *cobra.Command {
   millrace topic create state --set cleanup.policy=compact --set min.cleanable.dirty.ratio=0.2`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, names []string) error {
-			configs, err := pairs("--set", settings)
+			configs, err := pairs("--set", append(settings, asKafka...))
 			if err != nil {
 				return err
 			}
@@ -70,6 +70,8 @@ func (a *app) topicCreate() *cobra.Command {
 	c.Flags().IntVarP(&partitions, "partitions", "p", -1, "number of partitions")
 	c.Flags().IntVarP(&replicas, "replicas", "r", -1, "replicas of each partition")
 	c.Flags().StringArrayVarP(&settings, "set", "s", nil, "a topic setting as key=value; may be given more than once")
+	c.Flags().StringArrayVar(&asKafka, "config", nil, "what Kafka's own tool calls --set")
+	c.Flags().MarkHidden("config")
 	c.Flags().BoolVar(&accept, "if-not-exists", false, "a topic that exists already is no failure")
 	c.Flags().BoolVar(&dry, "dry-run", false, "only ask whether it would be possible")
 	c.RegisterFlagCompletionFunc("set", completeTopicSettings("="))
