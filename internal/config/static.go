@@ -57,9 +57,6 @@ func Load(file Properties, environment []string, flags Properties) (*Static, []W
 	return l.s, l.warnings, nil
 }
 
-// Explicit is what was set, without defaults.
-func (s *Static) Explicit() map[string]string { return s.explicit }
-
 // Listener reads settings as they hold for one listener: listener.name.<name>.<key> beats <key>.
 func (s *Static) Listener(name string) Values {
 	prefix := "listener.name." + strings.ToLower(name) + "."

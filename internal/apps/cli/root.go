@@ -104,9 +104,6 @@ func split(err error) []error {
 	return out
 }
 
-// Root is the command tree.
-func Root(h Hooks) *cobra.Command { return newApp(h).root() }
-
 func newApp(h Hooks) *app {
 	return &app{hooks: h, in: os.Stdin, out: os.Stdout, err: os.Stderr, now: time.Now}
 }
