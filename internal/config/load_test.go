@@ -151,7 +151,7 @@ func TestStockFile(t *testing.T) {
 	for _, w := range warnings {
 		texts[w.Key] = w.Text
 	}
-	for _, key := range []string{"num.network.threads", "num.io.threads", "socket.send.buffer.bytes", "controller.listener.names"} {
+	for _, key := range []string{"num.network.threads", "num.io.threads", "controller.listener.names"} {
 		if texts[key] == "" {
 			t.Errorf("nothing is said about %s", key)
 		}

@@ -3,6 +3,7 @@ package broker
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,9 +16,10 @@ import (
 	"millrace/internal/node/env/simenv"
 )
 
-// A slowHost keeps its answers back until the test lets them go.
+// A slowHost keeps its answers back until the test lets them go, once it is slow.
 type slowHost struct {
 	Host
+	slow atomic.Bool
 	mu   sync.Mutex
 	held []func()
 }
@@ -44,7 +46,11 @@ func (h *slowHost) letGo() {
 	}
 }
 
-func (h *slowHost) Control(_ any, done func(any, wire.ErrorCode)) {
+func (h *slowHost) Control(body any, done func(any, wire.ErrorCode)) {
+	if !h.slow.Load() {
+		h.Host.Control(body, done)
+		return
+	}
 	h.hold(func() { done(meta.CreateTopicsReply{}, wire.None) })
 }
 
@@ -58,13 +64,17 @@ func (h *slowHost) AllocateProducerID(done func(int64, wire.ErrorCode)) {
 
 func newSlowNode(t *testing.T) (*node, *slowHost, *simenv.Clock) {
 	clock := simenv.NewClock(time.Unix(1_800_000_000, 0))
-	n := newNodeWith(t, Options{Env: env.Env{Clock: clock}}, "request.timeout.ms=7000", "offsets.commit.timeout.ms=3000")
+	h := &slowHost{}
+	open := func(t *testing.T, e env.Env, s Settings, at []Endpoint) Host {
+		h.Host = openHost(t, e, s, at)
+		return h
+	}
+	n := newNodeOn(t, open, Options{Env: env.Env{Clock: clock}}, "request.timeout.ms=7000", "offsets.commit.timeout.ms=3000")
 	n.create("t", 1)
 	find := kmsg.NewPtrFindCoordinatorRequest()
 	find.CoordinatorKeys = []string{"g"}
 	call[*kmsg.FindCoordinatorResponse](n, find, 4)
-	h := &slowHost{Host: n.host}
-	n.host = h
+	h.slow.Store(true)
 	return n, h, clock
 }
 

@@ -48,6 +48,7 @@ type Options struct {
 type Limits struct {
 	Memory              int64 // of which a quarter may be requests in flight, and a quarter decoded requests
 	ConnectionsPerIP    int   // default 1,000
+	ConnectionRate      int   // a second, and ten times as many at once after a rest; default 200
 	Connections         int   // default 10,000
 	IdleConnection      time.Duration
 	FetchSessions       int
@@ -62,6 +63,9 @@ type limits struct {
 	frameIdle        time.Duration // without a byte inside a frame
 	frameTime        time.Duration // for a frame, and a second more for each 64 KiB
 	handshake        time.Duration
+	failedDelay      time.Duration // connection.failed.authentication.delay.ms
+	sendBuffer       int           // socket.send.buffer.bytes; zero: the operating system's
+	receiveBuffer    int           // socket.receive.buffer.bytes
 	request          time.Duration // request.timeout.ms
 	commit           time.Duration // offsets.commit.timeout.ms
 	requestPartition int           // max.request.partition.size.limit
@@ -91,6 +95,7 @@ type Broker struct {
 
 	metrics  counts
 	sessions *sessionCache
+	failures *failures
 	policies policyCache
 	asked    Limits                     // as given
 	counted  atomic.Pointer[connLimits] // in force
@@ -102,6 +107,7 @@ type Broker struct {
 	stopped  chan struct{}  // closed when Stop begins
 
 	mu    sync.Mutex
+	pace  quota.Bucket // of new connections
 	conns map[*conn]struct{}
 	perIP map[string]int
 	timer env.Timer
@@ -143,6 +149,9 @@ func (b *Broker) limit(l Limits) {
 		memory = memoryLimit()
 	}
 	b.inFlight, b.decoding = newBudget(memory/4), newBudget(memory/4)
+	if n := b.settings.Int64("queued.max.request.bytes"); n > 0 {
+		b.inFlight.limit = min(b.inFlight.limit, n)
+	}
 	b.pool = newBufferPool(orDefault(l.PooledBytes, 64<<20))
 	b.pool.poison = l.PoisonPooledBuffers
 	idle := b.settings.Duration("connections.max.idle.ms")
@@ -152,6 +161,9 @@ func (b *Broker) limit(l Limits) {
 		frameIdle:        10 * time.Second,
 		frameTime:        30 * time.Second,
 		handshake:        10 * time.Second,
+		failedDelay:      b.settings.Duration("connection.failed.authentication.delay.ms"),
+		sendBuffer:       socketBuffer(b.settings.Int("socket.send.buffer.bytes")),
+		receiveBuffer:    socketBuffer(b.settings.Int("socket.receive.buffer.bytes")),
 		request:          b.settings.Duration("request.timeout.ms"),
 		commit:           b.settings.Duration("offsets.commit.timeout.ms"),
 		requestPartition: b.settings.Int("max.request.partition.size.limit"),
@@ -159,6 +171,7 @@ func (b *Broker) limit(l Limits) {
 		decompressed:     16,
 	}
 	b.asked = l
+	b.failures = newFailures()
 	b.sessions = newSessionCache(orDefault(l.FetchSessions, b.settings.Int("max.incremental.fetch.session.cache.slots")), b.random)
 }
 
@@ -302,9 +315,20 @@ func (b *Broker) tick() {
 		return
 	}
 	late := map[*conn]string{}
+	unread := map[*conn]bool{}
+	unsent := 0
 	for c := range b.conns {
 		if reason := c.overdue(now); reason != "" {
 			late[c] = reason
+		}
+		n, stuck := c.notRead()
+		if unsent += n; stuck {
+			unread[c] = true
+		}
+	}
+	if int64(unsent) > b.inFlight.limit {
+		for c := range unread {
+			late[c] = "does not read its answers, and memory is short"
 		}
 	}
 	b.timer.Reset(tickEvery)

@@ -6,6 +6,8 @@ import "sync"
 // connection it reads from: back-pressure by not reading.
 type budget struct {
 	limit int64
+	// parent, if set, is asked as well: this one is a share that one connection may take of it.
+	parent *budget
 
 	mu    sync.Mutex
 	used  int64
@@ -19,12 +21,32 @@ type claim struct {
 
 func newBudget(limit int64) *budget { return &budget{limit: limit} }
 
+// share is a budget of one connection within this one.
+func (b *budget) share(limit int64) *budget { return &budget{limit: limit, parent: b} }
+
 // take waits until n is free, first come first served, and reports false if stop was closed before. More than the
 // whole budget is granted once everything else was given back. It returns what must be given back.
 func (b *budget) take(n int64, stop <-chan struct{}) (int64, bool) {
-	n = min(n, b.limit)
+	if b.parent == nil {
+		return b.takeOwn(min(n, b.limit), stop)
+	}
+	n = min(n, b.parent.limit)
+	if _, ok := b.takeOwn(n, stop); !ok {
+		return 0, false
+	}
+	if _, ok := b.parent.take(n, stop); !ok {
+		b.giveOwn(n)
+		return 0, false
+	}
+	return n, true
+}
+
+// fits: whoever comes to an empty budget is served, so that one large request can pass through a small share.
+func (b *budget) fits(n int64) bool { return b.used == 0 || b.used+n <= b.limit }
+
+func (b *budget) takeOwn(n int64, stop <-chan struct{}) (int64, bool) {
 	b.mu.Lock()
-	if len(b.queue) == 0 && b.used+n <= b.limit {
+	if len(b.queue) == 0 && b.fits(n) {
 		b.used += n
 		b.mu.Unlock()
 		return n, true
@@ -58,6 +80,13 @@ func (b *budget) give(n int64) {
 	if n == 0 {
 		return
 	}
+	if b.parent != nil {
+		b.parent.give(n)
+	}
+	b.giveOwn(n)
+}
+
+func (b *budget) giveOwn(n int64) {
 	b.mu.Lock()
 	b.used -= n
 	b.grant()
@@ -66,7 +95,7 @@ func (b *budget) give(n int64) {
 
 // grant serves the head of the line while it fits. mu is held.
 func (b *budget) grant() {
-	for len(b.queue) > 0 && b.used+b.queue[0].n <= b.limit {
+	for len(b.queue) > 0 && b.fits(b.queue[0].n) {
 		c := b.queue[0]
 		b.queue = b.queue[1:]
 		b.used += c.n

@@ -16,6 +16,13 @@ import (
 	"millrace/internal/kafka/wire"
 )
 
+// connectionShare is the part of all request bytes in flight that one connection may hold: a quarter. One request passes
+// whatever its size.
+const connectionShare = 4
+
+// unsentBytes is how much memory of answers may wait for a client to read them; then its next request is not read.
+const unsentBytes = 1 << 20
+
 // pipelined is how many requests of one connection may be unanswered; then its reader stops reading.
 const pipelined = 64
 
@@ -29,6 +36,7 @@ type conn struct {
 	raw      syscall.RawConn // set on plaintext TCP: answers are written without waiting, files sent by sendfile
 	host     string
 	dead     chan struct{} // closed with the connection
+	inFlight *budget       // the connection's share of the broker's
 	deadOnce sync.Once
 
 	// Owned by the reader goroutine.
@@ -55,8 +63,11 @@ type conn struct {
 	head     uint64 // the oldest unanswered request
 	tail     uint64
 	writing  bool // one goroutine writes at a time: the one that set this
+	unsent   int  // bytes of answers in memory
 	closed   bool
 	draining bool // close once everything is answered
+	seenHead uint64
+	seen     int // ticks that found head where it was, with answers waiting
 
 	// Owned by the goroutine that set writing.
 	out       outgoing
@@ -74,6 +85,7 @@ const (
 func newConn(b *Broker, l *listener, nc net.Conn) *conn {
 	c := &conn{b: b, l: l, nc: nc, dead: make(chan struct{}), principal: l.principal(), authenticated: l.Authenticator == nil}
 	c.room.L = &c.mu
+	c.inFlight = b.inFlight.share(b.inFlight.limit / connectionShare)
 	c.host = hostOf(nc.RemoteAddr())
 	if tcp, ok := nc.(*net.TCPConn); ok && canWriteRaw {
 		c.raw, _ = tcp.SyscallConn()
@@ -103,8 +115,7 @@ func hostOf(a net.Addr) string {
 func (c *conn) serve() {
 	defer c.b.forget(c)
 	if err := c.handshake(); err != nil {
-		c.b.log.Debug("TLS handshake failed", "listener", c.l.Name, "remote", c.host, "error", err)
-		c.close()
+		c.handshakeFailed(err)
 		return
 	}
 	for {
@@ -127,7 +138,37 @@ func (c *conn) handshake() error {
 	}
 	c.enter(phaseHandshaking, 0)
 	defer c.enter(phaseIdle, 0)
-	return t.Handshake()
+	err := t.Handshake()
+	if err == nil {
+		c.b.failures.forgive(c.host)
+	}
+	return err
+}
+
+// handshakeFailed holds the end of the connection back for a moment, and remembers the address, unless the other side has
+// just gone away, as health checks do.
+func (c *conn) handshakeFailed(err error) {
+	defer c.close()
+	c.b.log.Debug("TLS handshake failed", "listener", c.l.Name, "remote", c.host, "error", err)
+	if errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) || c.b.stopping.Load() {
+		return
+	}
+	c.b.failures.add(c.host, c.b.clock.Now())
+	c.rest(c.b.limits.failedDelay)
+}
+
+// rest reports false if the connection or the broker ended meanwhile.
+func (c *conn) rest(d time.Duration) bool {
+	over := make(chan struct{})
+	t := c.b.clock.AfterFunc(d, func() { close(over) })
+	defer t.Stop()
+	select {
+	case <-over:
+		return true
+	case <-c.dead:
+	case <-c.b.stopped:
+	}
+	return false
 }
 
 // readEnded closes, or lets what is in flight finish if the broker stops.
@@ -167,7 +208,9 @@ type frame struct {
 	bytes []byte
 	// pooled owns bytes if set; the handler of the API releases it. Otherwise the garbage collector does.
 	pooled *buffer
-	charge int64 // of the budget of bytes in flight; a pooled buffer gives its own back
+	// charge was taken of the budget of bytes in flight; a pooled buffer gives its own back.
+	budget *budget
+	charge int64
 }
 
 const minFrame = 8 // key, version, correlation id
@@ -194,7 +237,7 @@ func (c *conn) readFrame() (frame, error) {
 	if most := c.frameLimit(key); size > most {
 		return frame{}, badFrame(fmt.Sprintf("%v frame of %d bytes is larger than %d", key, size, most))
 	}
-	charge, ok := c.b.inFlight.take(int64(size), c.dead)
+	charge, ok := c.inFlight.take(int64(size), c.dead)
 	if !ok {
 		return frame{}, net.ErrClosed
 	}
@@ -231,10 +274,10 @@ func (c *conn) frameLimit(key wire.Key) int {
 func (c *conn) newFrame(key wire.Key, size int, charge int64) frame {
 	if key == wire.Produce || key == wire.Fetch {
 		p := c.b.pool.get(size)
-		p.budget, p.charge = c.b.inFlight, charge
+		p.budget, p.charge = c.inFlight, charge
 		return frame{bytes: p.b, pooled: p}
 	}
-	return frame{bytes: make([]byte, size), charge: charge}
+	return frame{bytes: make([]byte, size), budget: c.inFlight, charge: charge}
 }
 
 // drop gives back a frame that no handler got.
@@ -243,7 +286,7 @@ func (b *Broker) drop(f frame) {
 		f.pooled.release()
 		return
 	}
-	b.inFlight.give(f.charge)
+	f.budget.give(f.charge)
 }
 
 // fill reads until n bytes are buffered.
@@ -332,7 +375,7 @@ func (c *conn) refuse(reason string) bool {
 func (c *conn) reserve(r *Request) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for c.tail-c.head == pipelined && !c.closed {
+	for (c.tail-c.head == pipelined || c.unsent > unsentBytes) && !c.closed {
 		c.room.Wait()
 	}
 	if c.closed {
@@ -354,6 +397,7 @@ func (c *conn) complete(r *Request, mayWait bool) {
 		return
 	}
 	r.done = true
+	c.unsent += r.inMemory()
 	if c.writing || c.ring[c.head%pipelined] != r || c.head == c.tail {
 		c.mu.Unlock()
 		return
@@ -431,6 +475,7 @@ func (c *conn) retire() {
 	c.mu.Lock()
 	for i, r := range c.lastSlots {
 		c.ring[(c.head+uint64(i))%pipelined] = nil
+		c.unsent -= r.held
 		end = end || r.closeAfter
 	}
 	c.head += uint64(len(c.lastSlots))
@@ -530,15 +575,7 @@ func (c *conn) unmute() bool {
 	if wait <= 0 {
 		return true
 	}
-	over := make(chan struct{})
-	t := c.b.clock.AfterFunc(wait, func() { close(over) })
-	defer t.Stop()
-	select {
-	case <-over:
-		return true
-	case <-c.dead:
-		return false
-	}
+	return c.rest(wait)
 }
 
 // overdue tells why the connection must end at now, if it must.
@@ -562,6 +599,21 @@ func (c *conn) overdue(now int64) string {
 	}
 	return ""
 }
+
+// notRead counts the memory of answers that wait to be sent, and tells whether none has gone for stuckTicks looks.
+func (c *conn) notRead() (unsent int, stuck bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.unsent == 0 || c.head != c.seenHead {
+		c.seenHead, c.seen = c.head, 0
+		return c.unsent, false
+	}
+	c.seen++
+	return c.unsent, c.seen >= stuckTicks
+}
+
+// stuckTicks is after how many seconds a client that reads nothing may be left alone.
+const stuckTicks = 10
 
 // waitsForAnswer: a request is in flight, and it is not the client that does not take its answer.
 func (c *conn) waitsForAnswer() bool {

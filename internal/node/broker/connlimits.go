@@ -14,6 +14,7 @@ import (
 type connLimits struct {
 	image        *meta.Image
 	perIP, total int
+	rate         int            // new connections a second
 	named        string         // max.connections.per.ip.overrides as written
 	overrides    map[string]int // the same, by address
 }
@@ -39,7 +40,8 @@ func (b *Broker) connLimits() *connLimits {
 		return n
 	}
 	next := &connLimits{image: image, perIP: orDefault(b.asked.ConnectionsPerIP, value("max.connections.per.ip", 1000)),
-		total: orDefault(b.asked.Connections, value("max.connections", 10_000))}
+		total: orDefault(b.asked.Connections, value("max.connections", 10_000)),
+		rate:  orDefault(b.asked.ConnectionRate, value("max.connection.creation.rate", 200))}
 	next.named = config.Broker(b.settings, cluster, own).String("max.connections.per.ip.overrides")
 	if now != nil && now.named == next.named {
 		next.overrides = now.overrides

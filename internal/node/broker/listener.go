@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -46,6 +47,7 @@ type listener struct {
 	ln net.Listener
 
 	metrics *metrics.Listener
+	pausing atomic.Int32 // 1 while it waits for a permit
 }
 
 func (l *listener) principal() auth.Principal {
@@ -88,6 +90,10 @@ func (l *listener) accept() {
 		nc, err := l.ln.Accept()
 		if err == nil {
 			pause.reset()
+			if !l.b.paced(l) {
+				nc.Close()
+				return
+			}
 			l.admit(nc)
 			continue
 		}
@@ -107,6 +113,12 @@ func (l *listener) accept() {
 
 // admit serves the connection, or closes it if there are too many.
 func (l *listener) admit(nc net.Conn) {
+	if wait := l.failedBefore(nc); wait > 0 {
+		l.metrics.Refused()
+		nc.Close()
+		return
+	}
+	l.b.size(nc)
 	if l.TLS != nil {
 		nc = tls.Server(nc, l.TLS)
 	}
@@ -120,11 +132,71 @@ func (l *listener) admit(nc net.Conn) {
 	go c.serve()
 }
 
+// failedBefore is how long the other side has to stay away after handshakes that failed.
+func (l *listener) failedBefore(nc net.Conn) time.Duration {
+	if l.TLS == nil && l.Authenticator == nil || l.Unlimited {
+		return 0
+	}
+	return l.b.failures.wait(hostOf(nc.RemoteAddr()), l.b.clock.Now())
+}
+
+// paceBurst is how many seconds' worth of connections may come at once after a rest, as Kafka's windows allow.
+const paceBurst = 10
+
+// paced waits until the rate of new connections allows another one; those behind it wait in the kernel's queue. It
+// reports false if the broker stopped meanwhile.
+func (b *Broker) paced(l *listener) bool {
+	rate := float64(b.connLimits().rate)
+	if l.Unlimited || rate < 0 {
+		return true
+	}
+	if second := (&backoff{clock: b.clock, first: time.Second, most: time.Second, stop: b.stopped}); rate == 0 {
+		return second.wait() && b.paced(l) // until somebody changes it
+	}
+	b.mu.Lock()
+	wait := b.pace.Take(b.clock.Now(), rate, paceBurst*rate)
+	b.mu.Unlock()
+	if wait <= 0 {
+		return true
+	}
+	pause := backoff{clock: b.clock, first: wait, most: wait, stop: b.stopped, begun: l.pausing.Add}
+	defer l.pausing.Add(-1)
+	return pause.wait()
+}
+
+// osSizes is Kafka's default for socket buffers, which stands in its stock file as well: here it means the same as -1,
+// that the operating system sizes them as it goes, which no fixed size does better.
+const osSizes = 102400
+
+func socketBuffer(n int) int {
+	if n <= 0 || n == osSizes {
+		return 0
+	}
+	return n
+}
+
+func (b *Broker) size(nc net.Conn) {
+	tcp, ok := nc.(interface {
+		SetReadBuffer(int) error
+		SetWriteBuffer(int) error
+	})
+	if !ok {
+		return
+	}
+	if n := b.limits.receiveBuffer; n > 0 {
+		tcp.SetReadBuffer(n) // a size the system does not like is the system's to choose
+	}
+	if n := b.limits.sendBuffer; n > 0 {
+		tcp.SetWriteBuffer(n)
+	}
+}
+
 // backoff waits longer after each failure in a row.
 type backoff struct {
 	clock       env.Clock
 	first, most time.Duration
 	stop        <-chan struct{}
+	begun       func(int32) int32 // told once the timer runs
 	next        time.Duration
 }
 
@@ -137,6 +209,9 @@ func (b *backoff) wait() bool {
 	var once sync.Once
 	t := b.clock.AfterFunc(b.next, func() { once.Do(func() { close(over) }) })
 	defer t.Stop()
+	if b.begun != nil {
+		b.begun(1)
+	}
 	select {
 	case <-over:
 		return true

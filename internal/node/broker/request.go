@@ -31,6 +31,7 @@ type Request struct {
 	closeAfter bool
 	failed     atomic.Int32 // the last error code in the answer
 	size       int          // of the frame
+	held       int          // memory of the answer, while it waits to be sent
 
 	// Guarded by conn.mu.
 	done   bool
@@ -47,6 +48,15 @@ func newRequest(c *conn, api *API, h wire.Header, f frame) *Request {
 }
 
 func (r *Request) free() { requests.Put(r) }
+
+// inMemory counts the memory of an answer that is complete.
+func (r *Request) inMemory() int {
+	r.held = 0
+	for i := range r.parts {
+		r.held += len(r.parts[i].mem)
+	}
+	return r.held
+}
 
 // discard lets go of an answer that is not sent.
 func (r *Request) discard() {
