@@ -78,12 +78,15 @@ func (b *bench) steady() error {
 			return err
 		}
 		if err := b.pair(i, func(c *column) error {
-			if c.kind == "millrace" {
-				if err := c.paced("7", c.name+" F", flushed, 100_000, 0); err != nil {
+			for _, m := range b.modes(flushed, unflushed) {
+				if c.kind == "kafka" && m == flushed {
+					continue
+				}
+				if err := c.paced("7", c.name+" "+string(m), m, 100_000, 0); err != nil {
 					return err
 				}
 			}
-			return c.paced("7", c.name+" U", unflushed, 100_000, 0)
+			return nil
 		}); err != nil {
 			return err
 		}

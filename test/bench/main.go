@@ -44,6 +44,9 @@ func main() {
 	ours := flag.String("ours", "millrace", "what stands in our column: millrace, or kafka to try the harness")
 	against := flag.String("against", "", "another binary of Millrace to stand in Kafka's column")
 	alone := flag.Bool("alone", false, "our column only")
+	only := flag.String("mode", "", "F or U: only the flushed, or only the unflushed part of rows 1, 5, 6, 7 and 15; not kept")
+	mib := flag.Int64("mib", 512, "what a measurement of throughput moves; other sizes are not kept")
+	seconds := flag.Int("seconds", 5, "what a timed measurement takes")
 	table := flag.Bool("table", false, "measure nothing, write the table from the kept samples")
 	binary := flag.String("binary", "bin/millrace", "Millrace's binary")
 	quick := flag.Bool("quick", false, "a tenth of the data and of the time")
@@ -53,12 +56,12 @@ func main() {
 	keepToCore(clientCore)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	b := &bench{ctx: ctx, pairs: *pairs, kind: *ours, binary: *binary, against: *against, bytes: 512 << 20, seconds: 5, began: time.Now()}
+	b := &bench{ctx: ctx, pairs: *pairs, kind: *ours, binary: *binary, against: *against, bytes: *mib << 20, seconds: *seconds, began: time.Now()}
 	if *quick {
 		b.bytes, b.seconds = 64<<20, 1
 	}
-	b.alone = *alone
-	if *quick || *alone || *against != "" || *ours != "millrace" {
+	b.alone, b.only = *alone, mode(*only)
+	if *quick || *only != "" || *mib != 512 || *alone || *against != "" || *ours != "millrace" {
 		*out = ""
 	}
 	if err := b.whole(*out, *dir, chosen(*rows), *table); err != nil {
@@ -132,6 +135,7 @@ type bench struct {
 	binary  string
 	against string // a binary of Millrace in Kafka's column
 	alone   bool   // without Kafka's column
+	only    mode   // empty: both
 	bytes   int64  // moved by a throughput measurement
 	seconds int    // taken by a timed one
 	began   time.Time
@@ -143,6 +147,11 @@ type bench struct {
 	kept        string   // where the samples are kept; empty: nowhere
 	machine     string   // on which they were taken
 	failed      []string // rows that could not be measured, and why
+}
+
+// modes are those of a row that are to be measured.
+func (b *bench) modes(all ...mode) []mode {
+	return slices.DeleteFunc(all, func(m mode) bool { return b.only != "" && m != b.only })
 }
 
 // columns are ours and the one beside it, unless ours is alone.

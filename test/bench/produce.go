@@ -144,7 +144,7 @@ func (c *column) once(row string, m mode, l load, partitions int32) error {
 // produce is rows 1 to 3, which are the same runs in different ratios, and the second part of row 13.
 func (b *bench) produce() error {
 	for i := range b.pairs {
-		for _, m := range []mode{flushed, unflushed} {
+		for _, m := range b.modes(flushed, unflushed) {
 			s, err := b.pipe.in(m, b.bytes)
 			if err != nil {
 				return err
@@ -211,11 +211,11 @@ func (c *column) manyPartitions(topic string) error {
 	})
 	l := load{topic: topic, values: values, bytes: 12 << 20,
 		options: []kgo.Opt{kgo.RecordPartitioner(round), kgo.ProducerBatchMaxBytes(4500), kgo.MaxBufferedRecords(6000)}}
-	for _, m := range []mode{unflushed, flushed} {
+	for _, m := range c.modes(unflushed, flushed) {
 		if err := c.setFlushing(topic, m); err != nil {
 			return err
 		}
-		if m == unflushed {
+		if l.limit == 0 {
 			if _, err := c.produceAll(l); err != nil {
 				return err
 			}

@@ -128,7 +128,7 @@ func (b *bench) requests() error {
 		if err := b.reference("5"); err != nil {
 			return err
 		}
-		for _, m := range []mode{flushed, unflushed} {
+		for _, m := range b.modes(flushed, unflushed) {
 			if err := b.pair(i, func(c *column) error { return c.smallRequests(m) }); err != nil {
 				return err
 			}
@@ -174,12 +174,15 @@ func (b *bench) commits() error {
 			return err
 		}
 		if err := b.pair(i, func(c *column) error {
-			if c.kind == "millrace" {
-				if err := c.committing(flushed); err != nil {
+			for _, m := range b.modes(flushed, unflushed) {
+				if c.kind == "kafka" && m == flushed {
+					continue
+				}
+				if err := c.committing(m); err != nil {
 					return err
 				}
 			}
-			return c.committing(unflushed)
+			return nil
 		}); err != nil {
 			return err
 		}
