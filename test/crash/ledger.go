@@ -139,8 +139,10 @@ const mostFindings = 20
 func (l *ledger) find(format string, args ...any) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if text := fmt.Sprintf(format, args...); len(l.found) < mostFindings && !slices.Contains(l.found, text) {
-		l.found = append(l.found, text)
+	text := fmt.Sprintf(format, args...)
+	known := slices.ContainsFunc(l.found, func(f string) bool { return strings.HasSuffix(f, text) })
+	if len(l.found) < mostFindings && !known {
+		l.found = append(l.found, time.Now().UTC().Format("15:04:05.000 ")+text)
 	}
 }
 

@@ -3,6 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -52,9 +55,36 @@ func (c *crash) down() error {
 		c.broker.Kill()
 		return nil
 	}
+	stopThreads(c.broker.PID())
 	err := c.disk.cut()
 	c.broker.Kill()
 	return errors.Join(err, c.disk.detach(), c.disk.attach())
+}
+
+// stopThreads makes the processor lose its power with the disk: nothing that the process learns after the cut may reach a client.
+// An ext4 that is shut down under an fdatasync may report it as done although nothing of it is on the device: once in 60 cuts with
+// twenty files under flush, seen with a program of forty lines. A machine without power cannot.
+func stopThreads(pid int) {
+	syscall.Kill(pid, syscall.SIGSTOP)
+	for range 1000 {
+		if !runs(pid) {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// runs tells whether a thread of a process is neither stopped nor inside a system call that a stop waits for.
+func runs(pid int) bool {
+	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+	for _, t := range tasks {
+		b, _ := os.ReadFile(t)
+		_, rest, ok := strings.Cut(string(b), ") ")
+		if ok && rest[0] != 'T' && rest[0] != 't' && rest[0] != 'D' && rest[0] != 'Z' && rest[0] != 'X' {
+			return true
+		}
+	}
+	return false
 }
 
 // stopped is how long a paused process stands still.
