@@ -3,6 +3,7 @@ package broker
 import (
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -27,6 +28,17 @@ type withheld map[auth.Operation]string
 
 func (w withheld) Authorize(_ auth.Principal, _ string, op auth.Operation, r auth.Resource) bool {
 	return w[op] == "" || w[op] != r.Name
+}
+
+// A swappable authorizer can be exchanged while requests ask it.
+type swappable struct {
+	now atomic.Pointer[auth.Authorizer]
+}
+
+func (s *swappable) set(a auth.Authorizer) { s.now.Store(&a) }
+
+func (s *swappable) Authorize(p auth.Principal, host string, op auth.Operation, r auth.Resource) bool {
+	return (*s.now.Load()).Authorize(p, host, op, r)
 }
 
 func TestListOffsetsAnswers(t *testing.T) {
@@ -107,18 +119,18 @@ func TestMetadataAnswers(t *testing.T) {
 	}
 	req := metadataOf("t")
 	req.IncludeClusterAuthorizedOperations = true
-	n.authorizer = withheld{auth.Describe: auth.Cluster.Name}
+	n.authorizer.(*swappable).set(withheld{auth.Describe: auth.Cluster.Name})
 	if got := call[*kmsg.MetadataResponse](n, req, 9); got.AuthorizedOperations != 0 {
 		t.Errorf("operations without the right to see them: %d", got.AuthorizedOperations)
 	}
-	n.authorizer = auth.AllowAll{}
+	n.authorizer.(*swappable).set(auth.AllowAll{})
 	if got := call[*kmsg.MetadataResponse](n, req, 9); got.AuthorizedOperations <= 0 {
 		t.Errorf("operations: %d", got.AuthorizedOperations)
 	}
 	if got := call[*kmsg.MetadataResponse](n, metadataOf("t"), 9); got.AuthorizedOperations != -2147483648 {
 		t.Errorf("operations nobody asked for: %d", got.AuthorizedOperations)
 	}
-	n.authorizer = cannotCreate{}
+	n.authorizer.(*swappable).set(cannotCreate{})
 	is(t, "without the right to create", call[*kmsg.MetadataResponse](n, metadataOf("new"), 9).Topics[0].ErrorCode, wire.TopicAuthorizationFailed)
 }
 
@@ -132,7 +144,7 @@ func TestDescribeClusterAnswers(t *testing.T) {
 	n := newRealNode(t)
 	req := kmsg.NewPtrDescribeClusterRequest()
 	req.IncludeClusterAuthorizedOperations = true
-	n.authorizer = withheld{auth.Describe: auth.Cluster.Name}
+	n.authorizer.(*swappable).set(withheld{auth.Describe: auth.Cluster.Name})
 	if got := call[*kmsg.DescribeClusterResponse](n, req, 2); got.ClusterAuthorizedOperations != 0 || len(got.Brokers) != 1 {
 		t.Errorf("%+v", got)
 	}
@@ -216,15 +228,15 @@ func TestGroupListsAnswer(t *testing.T) {
 	n.coordinator("g")
 	n.commit("g", "t", 0, 1)
 	list := kmsg.NewPtrListGroupsRequest()
-	n.authorizer = withheld{auth.Describe: "g"}
+	n.authorizer.(*swappable).set(withheld{auth.Describe: "g"})
 	if got := call[*kmsg.ListGroupsResponse](n, list, 4).Groups; len(got) != 1 {
 		t.Errorf("Describe on the cluster shows %d groups", len(got))
 	}
-	n.authorizer = describesNothing{}
+	n.authorizer.(*swappable).set(describesNothing{})
 	if got := call[*kmsg.ListGroupsResponse](n, list, 4).Groups; len(got) != 0 {
 		t.Errorf("without any right: %d groups", len(got))
 	}
-	n.authorizer = auth.AllowAll{}
+	n.authorizer.(*swappable).set(auth.AllowAll{})
 	del := kmsg.NewPtrDeleteGroupsRequest()
 	del.Groups = []string{"g", "g", "none"}
 	got := call[*kmsg.DeleteGroupsResponse](n, del, 2).Groups

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"millrace/internal/config"
+	"millrace/internal/core/auth"
 	"millrace/internal/core/group"
 	"millrace/internal/core/machine"
 	"millrace/internal/core/meta"
@@ -45,7 +46,9 @@ func onTheRealHost(t *testing.T) bool { return strings.HasPrefix(t.Name(), "Test
 // newRealNode is a broker on the real host.
 func newRealNode(t *testing.T, lines ...string) *node {
 	t.Helper()
-	return newNodeOn(t, openRealHost, Options{}, lines...)
+	rights := &swappable{}
+	rights.set(auth.AllowAll{})
+	return newNodeOn(t, openRealHost, Options{Authorizer: rights}, lines...)
 }
 
 // openRealHost starts the host as boot does, on a disk in memory.
