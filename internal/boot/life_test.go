@@ -314,6 +314,9 @@ func TestStartsThatFail(t *testing.T) {
 				if _, err := m.disk.Stat("/data"); !env.NotExist(err) && strings.Contains(c.name, "port") {
 					t.Errorf("it made its directory before it knew that it cannot serve: %v", err)
 				}
+				if _, err := m.disk.Stat("/data/.lock"); !env.NotExist(err) && c.name == "logs of nobody" {
+					t.Errorf("it left a file in a directory that is not its own: %v", err)
+				}
 				undo()
 				for _, address := range []string{"127.0.0.1:9092", "127.0.0.1:9644"} {
 					if c, err := m.network.Dial(m.context(), "tcp", address); !errors.Is(err, syscall.ECONNREFUSED) {

@@ -116,9 +116,17 @@ func OpenDir(o DirOptions) (*Dir, error) {
 	if err := d.disk.Mkdir(d.path); err != nil {
 		return nil, fmt.Errorf("log directory %s: %w", d.path, err)
 	}
+	if _, err := d.disk.Stat(filepath.Join(d.path, metaPropertiesFile)); env.NotExist(err) {
+		if err := d.mustBeEmpty(); err != nil { // before the lock leaves a file in somebody's directory
+			return nil, fmt.Errorf("log directory %s: %w", d.path, err)
+		}
+	}
 	lock, err := d.disk.Lock(filepath.Join(d.path, lockFile))
-	if err != nil {
+	if errors.Is(err, env.ErrLocked) {
 		return nil, fmt.Errorf("log directory %s is in use: %w", d.path, err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("log directory %s: %w", d.path, err)
 	}
 	d.lock = lock
 	if err := d.open(); err != nil {
