@@ -300,6 +300,7 @@ var busy = map[string]string{
 	"log.flush.offset.checkpoint.interval.ms":       "700",
 	"log.flush.start.offset.checkpoint.interval.ms": "700",
 	"log.retention.check.interval.ms":               "500",
+	"metadata.log.max.snapshot.interval.ms":         "600",
 	"replica.high.watermark.checkpoint.interval.ms": "500",
 }
 

@@ -240,6 +240,9 @@ func writeCheckpoint(disk env.Disk, dir string, image *meta.Image, at quorum.Sna
 		disk.Remove(part) // room for others; else the next start does it
 		return err
 	}
+	if err := failpoint.Hit("meta.snapshot.after-rename"); err != nil {
+		return err
+	}
 	return disk.SyncDir(dir)
 }
 
