@@ -53,6 +53,7 @@ var bars = []bar{
 	{"12", "start to a record acked and read back", "read back ms", "ours", "", 150, false},
 	{"13", "resident memory, idle", "resident MB", "ours idle", "", 50, false},
 	{"13", "resident memory after row 1", "resident MB", "ours loaded", "kafka loaded", 1. / 5, false},
+	{"13", "resident memory with 10,000 idle partitions", "resident MB", "ours 10,000 partitions", "", 200, false},
 	{"15", "offset commits, 64 clients, ours F, Kafka U", "requests/s", "ours F", "kafka U", 1, true},
 	{"15", "offset commits, 64 clients, both U", "requests/s", "ours U", "kafka U", 1.5, true},
 }

@@ -281,6 +281,13 @@ func (d *Dir) Logs() []*Log {
 	return logs
 }
 
+// Count is the number of logs.
+func (d *Dir) Count() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.logs)
+}
+
 func byName(a, b *Log) int {
 	return cmp.Or(cmp.Compare(a.partition.topic, b.partition.topic), cmp.Compare(a.partition.index, b.partition.index))
 }

@@ -297,7 +297,10 @@ func (d *Dir) forgetCheckpoints(p partition) error {
 	for _, name := range []string{recoveryPointFile, logStartFile, highWatermarkFile, cleanerFile} {
 		d.mu.Lock()
 		_, stale := d.onDisk[name][p]
-		offsets := maps.Clone(d.onDisk[name])
+		var offsets map[partition]int64
+		if stale {
+			offsets = maps.Clone(d.onDisk[name])
+		}
 		d.mu.Unlock()
 		if !stale {
 			continue

@@ -140,7 +140,7 @@ func (h *Host) roomiest() *commitlog.Dir {
 		if d.Failed() != nil {
 			continue
 		}
-		if n := len(d.Logs()); best == nil || n < count {
+		if n := d.Count(); best == nil || n < count {
 			best, count = d, n
 		}
 	}
