@@ -18,6 +18,7 @@ type Checker struct {
 	keys     map[int32]*key
 	keyOrder []int32
 	moved    map[int32][]int64 // index of a value -> its further offsets: only duplicates have any
+	final    *op               // the final operation while it is under way
 	report   Report
 }
 
@@ -31,6 +32,7 @@ type value struct {
 
 	seen bool // delivered by any poll
 	read bool // delivered by a poll that succeeded: member of R(k)
+	kept bool // delivered by the complete read at the end
 }
 
 type op struct {
@@ -46,6 +48,7 @@ type key struct {
 	conflict map[int64][]int32 // offset -> the further values found there
 	final    bool
 	end      int64
+	complete bool // the history holds the polls of the complete read, which lie inside the final operation
 	phantoms []Read
 }
 
@@ -91,6 +94,9 @@ func (c *Checker) invoke(e *Event) error {
 	}
 	c.ops = append(c.ops, op{id: e.ID, process: e.Process, kind: Invoke})
 	*slot = int32(len(c.ops))
+	if e.Func == "final" {
+		c.final = &op{id: e.ID, process: e.Process}
+	}
 	c.report.Ops++
 	for _, s := range e.Sends {
 		at := c.byValue.at(s.Value)
@@ -125,8 +131,12 @@ func (c *Checker) complete(e *Event) error {
 			c.key(k).final, c.key(k).end = true, end
 		}
 	}
+	atEnd := c.final != nil && c.final.process == e.Process
 	for _, r := range e.Reads {
-		c.delivered(r, e.Kind == OK)
+		c.delivered(r, e.Kind == OK, atEnd)
+	}
+	if atEnd && c.final.id == e.ID {
+		c.final = nil
 	}
 	c.report.Reads += len(e.Reads)
 	return nil
@@ -154,7 +164,7 @@ func (c *Checker) acked(s Send) error {
 	return nil
 }
 
-func (c *Checker) delivered(r Read, ok bool) {
+func (c *Checker) delivered(r Read, ok, atEnd bool) {
 	k := c.key(r.Key)
 	i := *c.byValue.at(r.Value)
 	if i == 0 || c.values[i-1].key != r.Key {
@@ -164,6 +174,8 @@ func (c *Checker) delivered(r Read, ok bool) {
 	v := &c.values[i-1]
 	v.seen = true
 	v.read = v.read || ok
+	v.kept = v.kept || ok && atEnd
+	k.complete = k.complete || ok && atEnd
 	c.ops[v.op].proven = true
 	c.place(k, r.Offset, i-1)
 }
@@ -319,14 +331,15 @@ func (c *Checker) rank(k *key) (members []int32) {
 	return members
 }
 
-// unseen is C6: an acknowledged value that nobody has read although its key was read to the end afterwards.
+// unseen is C6: an acknowledged value that the complete read at the end does not find, whoever has read it before.
 func (c *Checker) unseen(lost []bool) {
 	for i := range c.values {
 		v := &c.values[i]
 		k := c.keys[v.key]
-		if c.ops[v.op].kind == OK && !v.read && k.final {
+		gone := !v.read || (k.complete || k.end == 0) && !v.kept
+		if c.ops[v.op].kind == OK && gone && k.final {
 			lost[i] = true
-			c.find("C6", k, v.offset, fmt.Sprintf("%s was never read, and the key was read up to its end %d", c.describe(int32(i)), k.end))
+			c.find("C6", k, v.offset, fmt.Sprintf("%s is not found by the complete read, which went up to the end %d of the key", c.describe(int32(i)), k.end))
 		}
 	}
 }

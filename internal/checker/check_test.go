@@ -100,6 +100,15 @@ var stories = []struct {
 {"i":1,"p":1,"t":"ok","f":"send","ns":2,"v":[["s",0,[0,101]]]}
 {"i":4,"p":2,"t":"inv","f":"final","ns":5,"v":[]}
 {"i":4,"p":2,"t":"ok","f":"final","ns":6,"v":{"0":0}}`, "C6@0"},
+	{"C6 an acknowledged tail that was read once and is gone at the end", `
+{"i":1,"p":1,"t":"inv","f":"send","ns":1,"v":[["s",0,101],["s",0,102]]}
+{"i":1,"p":1,"t":"ok","f":"send","ns":2,"v":[["s",0,[0,101]],["s",0,[1,102]]]}
+{"i":2,"p":2,"t":"inv","f":"poll","ns":3,"v":[["p"]]}
+{"i":2,"p":2,"t":"ok","f":"poll","ns":4,"v":[["p",{"0":[[0,101],[1,102]]}]]}
+{"i":4,"p":3,"t":"inv","f":"final","ns":5,"v":[]}
+{"i":5,"p":3,"t":"inv","f":"poll","ns":6,"v":[["p"]]}
+{"i":5,"p":3,"t":"ok","f":"poll","ns":7,"v":[["p",{"0":[[0,101]]}]]}
+{"i":4,"p":3,"t":"ok","f":"final","ns":8,"v":{"0":1}}`, "C6@1"},
 	{"C6 acknowledged without an offset", `
 {"i":1,"p":1,"t":"inv","f":"send","ns":1,"v":[["s",0,101]]}
 {"i":1,"p":1,"t":"ok","f":"send","ns":2,"v":[["s",0,101]]}
