@@ -50,8 +50,9 @@ type message[T any] interface {
 	kmsg.Request
 }
 
-// decoded makes a handler of one that takes a message of kmsg. kmsg allocates up to eighty times the frame before
-// it finds an array length to be a lie, so that much is taken from a budget first.
+// decoded makes a handler of one that takes a message of kmsg. What is badly formed ends the connection before kmsg
+// sees it and costs no more than its bytes; what is well formed may grow to DecodeFactor times the frame, which is
+// taken from a budget first.
 func decoded[T any, M message[T]](serve func(*Request, M)) func(*Request) error {
 	return func(r *Request) error { return decode(r, serve) }
 }
@@ -85,6 +86,10 @@ func decode[T any, M message[T]](r *Request, serve func(*Request, M)) error {
 }
 
 func parse[T any, M message[T]](r *Request) (M, int64, error) {
+	if err := wire.CheckShape(r.Key, r.Version, r.Body); err != nil {
+		r.abandon()
+		return nil, 0, err
+	}
 	charge, ok := r.b.decoding.take(int64(len(r.frame.bytes))*wire.DecodeFactor, r.conn.dead)
 	if !ok {
 		r.abandon()

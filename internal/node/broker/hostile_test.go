@@ -3,6 +3,7 @@ package broker
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"flag"
 	"io"
 	"math/rand/v2"
@@ -164,9 +165,8 @@ func TestTruncatedAtEveryByte(t *testing.T) {
 
 var hostileSeed = flag.Uint64("hostile.seed", 0, "the seed of TestBentFrames; 0 draws one")
 
-// TestBentFrames: huge and negative numbers at every place, and bytes changed at random. Four bytes of ones are left out
-// where the version is flexible: read as a number of tagged fields they keep kmsg counting for half a minute, which only
-// kmsg can mend.
+// TestBentFrames: huge and negative numbers at every place, and bytes changed at random. Among them are four billion
+// tagged fields, which kmsg would count for half a minute if it were to see them.
 func TestBentFrames(t *testing.T) {
 	seed := *hostileSeed
 	if seed == 0 {
@@ -175,28 +175,60 @@ func TestBentFrames(t *testing.T) {
 	rng := rand.New(rand.NewPCG(seed, 0))
 	t.Logf("again: go test ./internal/node/broker -run TestBentFrames -hostile.seed %d", seed)
 	n := hostile(t)
-	for key, whole := range samples(t) {
-		values := []uint32{0x80000000, 0x7fffffff, 0xffffffff}
-		if wire.Flexible(key, registered[key].Max) {
-			values = values[:1]
-		}
+	for _, whole := range samples(t) {
 		for at := 8; at+4 <= len(whole); at++ {
-			for _, v := range values {
+			for _, v := range []uint32{0x80000000, 0x7fffffff, 0xffffffff} {
 				bent := bytes.Clone(whole)
 				binary.BigEndian.PutUint32(bent[at:], v)
 				n.throw(bent)
 			}
 		}
+		for at := 8; at < len(whole); at++ {
+			bent := append(bytes.Clone(whole[:at]), 0xff, 0xff, 0xff, 0xff, 0x0f)
+			bent = append(bent, whole[at+1:]...)
+			binary.BigEndian.PutUint32(bent, uint32(len(bent)-4))
+			n.throw(bent)
+		}
 		for range 40 {
 			bent := bytes.Clone(whole)
 			for range 1 + rng.IntN(4) {
-				bent[8+rng.IntN(len(bent)-8)] = byte(rng.Uint32()) & 0x7f
+				bent[8+rng.IntN(len(bent)-8)] = byte(rng.Uint32())
 			}
 			n.throw(bent)
 		}
 	}
 	n.nothingHeld()
 	n.produce("t", 0, "it lives")
+}
+
+// TestEveryAPIHasAShape: kmsg sees no request that was not walked over before.
+func TestEveryAPIHasAShape(t *testing.T) {
+	for _, a := range registered {
+		if a == nil || a.Key == wire.Produce || a.Key == wire.Fetch { // parsed by hand
+			continue
+		}
+		for v := a.Min; v <= a.Max; v++ {
+			if errors.Is(wire.CheckShape(a.Key, v, nil), wire.ErrVersion) {
+				t.Errorf("%v version %d has no shape in request_shapes.txt", a.Key, v)
+			}
+		}
+		if !errors.Is(wire.CheckShape(a.Key, a.Max+1, nil), wire.ErrVersion) {
+			t.Errorf("%v has a shape for version %d, which is not served", a.Key, a.Max+1)
+		}
+	}
+}
+
+// TestBadFramesWaitForNobody: while the whole decode budget is taken, a badly formed request is refused at once.
+func TestBadFramesWaitForNobody(t *testing.T) {
+	n := hostile(t)
+	all, _ := n.decoding.take(n.decoding.limit, nil)
+	defer n.decoding.give(all)
+	body := []byte{1, 0, 0, 0xff, 0xff, 0xff, 0xff, 0x0f} // Metadata with four billion tagged fields
+	head := wire.AppendRequestHeader(nil, wire.Header{Key: wire.Metadata, Version: 12})
+	if got := n.throw(sized(uint32(len(head)+len(body)), append(head, body...)...)); len(got) != 0 {
+		t.Errorf("an answer of %d bytes", len(got))
+	}
+	n.until(func() bool { return n.inFlight.inUse() == 0 })
 }
 
 // TestDecompressionBombs: a few bytes that claim, or give, far more than a batch may hold. The topic is compacted, so
