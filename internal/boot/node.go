@@ -170,12 +170,7 @@ func (n *Node) healthy() error {
 	if h == nil {
 		return nil
 	}
-	for _, d := range h.Dirs() {
-		if d.Err == nil {
-			return nil
-		}
-	}
-	return errors.New("no log directory is left")
+	return h.Err() // it names the metadata directory; the node can do without any other
 }
 
 // Endpoints are where clients reach the node.

@@ -65,7 +65,7 @@ func (n *Node) logDirs() (all []metrics.LogDir) {
 	}
 	for _, path := range n.o.Settings.LogDirs() {
 		free, total, err := n.o.Env.Disk.Space(path)
-		if err != nil {
+		if err != nil && !failed[path] {
 			continue // it does not exist yet
 		}
 		all = append(all, metrics.LogDir{Path: path, Offline: failed[path], Remaining: n.recovery.remaining(path), FreeBytes: free, TotalBytes: total})

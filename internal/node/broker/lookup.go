@@ -7,11 +7,15 @@ import (
 	"millrace/internal/kafka/wire"
 )
 
-// absent is the code for a partition that this node does not host.
+// absent is the code for a partition that this node does not host. One that it leads all the same has no log: its
+// directory is lost, or the disk refused to make one. Logs are made before the image that tells of them is published.
 func (b *Broker) absent(topic string, partition int32) wire.ErrorCode {
 	t := b.host.Image().Topic(topic)
 	if t == nil || partition < 0 || int(partition) >= len(t.Partitions) {
 		return wire.UnknownTopicOrPartition
+	}
+	if t.Partitions[partition].Leader == b.host.NodeID() {
+		return wire.KafkaStorageError
 	}
 	return wire.NotLeaderOrFollower
 }

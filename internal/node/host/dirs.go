@@ -9,26 +9,45 @@ import (
 	"millrace/internal/core/meta"
 	"millrace/internal/kafka/wire"
 	"millrace/internal/node/commitlog"
+	"millrace/internal/node/env"
 )
 
 // openDirs locks and recovers the log directories. All must belong to one cluster and to this node; the first, which
-// holds the metadata, may be empty only if all are: else a lost metadata directory would look like a new cluster.
+// holds the metadata, may be empty only if all are: else a lost metadata directory would look like a new cluster. The
+// node goes on without another directory whose disk fails.
 func (h *Host) openDirs() error {
 	if err := h.findCluster(); err != nil {
 		return err
 	}
-	for _, path := range h.o.Dirs {
+	for i, path := range h.o.Dirs {
 		d, err := commitlog.OpenDir(h.dirOptions(path))
-		if err != nil {
+		switch {
+		case err == nil:
+			h.dirs = append(h.dirs, d)
+			d.OnFail(func(error) { h.failed(d) })
+		case i > 0 && brokenDisk(err):
+			h.goOnWithout(path, wire.UUID{}, err)
+		default:
 			return err
 		}
-		h.dirs = append(h.dirs, d)
-		d.OnFail(func(error) { h.failed(d) })
 	}
 	if err := h.loadDirs(); err != nil {
 		return err
 	}
 	return h.noTwins()
+}
+
+// brokenDisk tells a directory that cannot be used from one that must not be: another's, or one with damaged files
+// that say whose it is.
+func brokenDisk(err error) bool {
+	return !errors.Is(err, commitlog.ErrForeign) && !errors.Is(err, commitlog.ErrCorrupt) && !errors.Is(err, env.ErrLocked)
+}
+
+// goOnWithout reports a directory as offline for the whole life of this node. To the metadata it is gone, so the
+// partitions whose logs lie there are missing.
+func (h *Host) goOnWithout(path string, id wire.UUID, err error) {
+	h.o.Log.Error("a log directory is offline from the start, and the node goes on without it", "path", path, "err", err)
+	h.broken = append(h.broken, DirState{Path: path, ID: id, Err: err})
 }
 
 // loadDirs recovers all directories at once: each is a disk of its own.
@@ -45,6 +64,17 @@ func (h *Host) loadDirs() error {
 		})
 	}
 	loading.Wait()
+	var work []*commitlog.Dir
+	for i, d := range h.dirs {
+		if i == 0 || errs[i] == nil || !brokenDisk(errs[i]) {
+			work = append(work, d)
+			continue
+		}
+		d.Abandon()
+		h.goOnWithout(d.Path(), d.ID(), fmt.Errorf("log directory %s: %w", d.Path(), errs[i]))
+		errs[i] = nil
+	}
+	h.dirs = work
 	return errors.Join(errs...)
 }
 
@@ -62,7 +92,7 @@ func (h *Host) findCluster() error {
 	for i, path := range h.o.Dirs {
 		id, err := commitlog.ReadClusterID(h.o.Env.Disk, path)
 		switch {
-		case err != nil:
+		case err != nil: // an empty metadata directory beside it: whether the cluster is new cannot be known
 			return fmt.Errorf("log directory %s: %w", path, err)
 		case id == "":
 			continue
@@ -92,9 +122,9 @@ func (h *Host) noTwins() error {
 	return nil
 }
 
-// Dirs describes the log directories.
+// Dirs describes the log directories, those that work and those that do not.
 func (h *Host) Dirs() []DirState {
-	var all []DirState
+	all := slices.Clone(h.broken)
 	for _, d := range h.dirs {
 		free, total := d.Space()
 		all = append(all, DirState{d.Path(), d.ID(), d.Failed(), free, total})

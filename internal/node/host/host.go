@@ -62,7 +62,8 @@ type DirState struct {
 // Host is one node's.
 type Host struct {
 	o         Options
-	dirs      []*commitlog.Dir
+	dirs      []*commitlog.Dir // those that the start could use; the first holds the metadata
+	broken    []DirState       // the others
 	clusterID string
 	meta      *metalog
 	image     atomic.Pointer[meta.Image]
