@@ -91,6 +91,7 @@ func TestRemovalsThatWereNotCarriedOut(t *testing.T) {
 		at := slices.IndexFunc([]int32{0, 1}, func(i int32) bool { return r.part("t", i).log.Dir().Path() == "/b" })
 		name := fmt.Sprintf("/b/t-%d", at)
 		r.produce("t", int32(at), "x")
+		synctest.Wait() // a snapshot that is due from before is written
 		r.disk.Fail(simenv.Rule{Op: simenv.OpRename, Path: name})
 		r.delete("t")
 		if !r.holds(name) {
