@@ -24,8 +24,11 @@ type column struct {
 
 func (c *column) options(dir string) target.Options {
 	o := target.Options{Kind: c.kind, Binary: c.binary, Dir: filepath.Join(c.work, dir), Core: brokerCore}
-	if c.kind == "kafka" { // dev has it so, and the first commit should not wait
-		o.Overrides = map[string]string{"group.initial.rebalance.delay.ms": "0"}
+	if c.kind == "kafka" {
+		o.Overrides = map[string]string{
+			"group.initial.rebalance.delay.ms": "0",   // dev has it so, and the first commit should not wait
+			"log.segment.delete.delay.ms":      "100", // a deleted topic's directory stays for the broker's delay, not the topic's
+		}
 	}
 	return o
 }
