@@ -136,7 +136,11 @@ func (c *column) drop(topic string) error {
 	if _, err = kadm.NewClient(client).DeleteTopics(c.ctx, topic); err != nil {
 		return err
 	}
-	return c.awaitDeletion(topic)
+	if err := c.awaitDeletion(topic); err != nil {
+		return err
+	}
+	c.calm()
+	return nil
 }
 
 // awaitDeletion waits until the files of a topic are gone: freeing their pages, or worse writing them, must not fall into
@@ -164,6 +168,7 @@ func (b *bench) pair(i int, f func(c *column) error) error {
 		slices.Reverse(order)
 	}
 	for _, c := range order {
+		b.calm()
 		if err := f(c); err != nil {
 			return err
 		}

@@ -44,7 +44,7 @@ func picture(verdicts []verdict) string {
 			better, bar = 1/better, 1/bar
 		}
 		colour := "#2e7d5b"
-		if v.outcome == "**missed**" {
+		if v.outcome == missed {
 			colour = "#b5482f"
 		}
 		from, to := min(x(1), x(better)), max(x(1), x(better))

@@ -96,10 +96,12 @@ func (b *bench) judge(r bar) (verdict, bool) {
 	case r.metric == "MB/s" && medianOf(ours, "client %") >= 95:
 		v.outcome = "client-bound: CPU per GB counts"
 	default:
-		v.outcome = "**missed**"
+		v.outcome = missed
 	}
 	return v, true
 }
+
+const missed = "**missed**"
 
 func (b *bench) verdicts() (out []verdict) {
 	for _, r := range bars {
@@ -134,6 +136,7 @@ at least 95 % busy, MB/s says nothing about the broker, and the row is judged by
 	for _, f := range b.failed {
 		fmt.Fprintf(&s, "\nNot measured: %s\n", f)
 	}
+	explain(&s, b.verdicts())
 	s.WriteString("\n## All figures\n\n")
 	b.figures(&s)
 	return s.String()
