@@ -145,7 +145,7 @@ func (c *column) tail(consumers, rate int, m mode) (sample, error) {
 		return nil, err
 	}
 	measuring.Store(true)
-	meter := startMeter(c.broker.CPU)
+	meter := startPacedMeter(c.broker.CPU)
 	if err := send(c.seconds); err != nil {
 		return nil, err
 	}

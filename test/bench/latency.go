@@ -60,7 +60,7 @@ func (c *column) paced(row, variant string, m mode, rate int, linger time.Durati
 	if _, err := pacedSend(c.ctx, client, rate, rate/2, value); err != nil {
 		return fmt.Errorf("%s: %w", c.name, err)
 	}
-	meter := startMeter(c.broker.CPU)
+	meter := startPacedMeter(c.broker.CPU)
 	delays, err := pacedSend(c.ctx, client, rate, rate*c.seconds, value)
 	if err != nil {
 		return fmt.Errorf("%s: %w", c.name, err)
