@@ -23,6 +23,7 @@ func init() {
 		Case{"java/performance", false, javaPerformance},
 		Case{"java/broker-configs", false, javaBrokerConfigs},
 		Case{"java/reset-to-a-time", false, javaResetToTime},
+		Case{"java/cluster-and-producers", false, javaCluster},
 		Case{"java/refusals", false, javaRefusals},
 		Case{"java/transactional-id", false, javaTransactional},
 	)
@@ -232,6 +233,22 @@ func javaResetToTime(t *T) {
 	t.Contains(out, "late", "CreateTime:")
 	t.Lacks(out, "early")
 	t.Equal(t.kcat("", "-C", "-t", topic, "-e", "-o", fmt.Sprintf("s@%d", between.UnixMilli())), "late\n", "kcat from a time")
+}
+
+// javaCluster: the cluster's id and address, the kinds of things that have settings, and who writes into a partition.
+func javaCluster(t *T) {
+	topic := t.Topic(1)
+	t.kcat("x\n", "-P", "-t", topic, "-X", "enable.idempotence=true")
+	m, err := t.Admin().BrokerMetadata(t.ctx)
+	t.Must(err, "Metadata")
+	t.Contains(t.Java("", tools+"ClusterTool", "cluster-id", "--bootstrap-server", t.addr), "Cluster ID: "+m.Cluster)
+	t.Contains(t.Java("", tools+"ClusterTool", "list-endpoints", "--bootstrap-server", t.addr), portOf(t.addr))
+	out := t.Java("", tools+"TransactionsCommand", "--bootstrap-server", t.addr, "describe-producers", "--topic", topic, "--partition", "0")
+	if !regexp.MustCompile(`(?m)^\d+\s+0\s+-?\d+\s+0\s+\d+\s+None`).MatchString(out) {
+		t.Errorf("a producer of epoch 0 with last sequence 0 and no transaction wanted: %s", out)
+	}
+	t.Java("", "kafka.admin.ConfigCommand", "--bootstrap-server", t.addr, "--entity-type", "client-metrics", "--describe")
+	t.Java("", "kafka.admin.ConfigCommand", "--bootstrap-server", t.addr, "--entity-type", "groups", "--describe")
 }
 
 // javaRefusals: what people read on their screen.
