@@ -5,17 +5,17 @@ import (
 	"time"
 )
 
-// Eventually asks until the answer is right or ten seconds have passed: for effects that Kafka does not promise at once, such
+// Eventually asks until the answer is right or thirty seconds have passed: for effects that Kafka does not promise at once, such
 // as the sight of an acks=0 record.
 func (t *T) Eventually(ask func() error) {
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(30 * time.Second)
 	for {
 		err := ask()
 		if err == nil {
 			return
 		}
 		if time.Now().After(deadline) || t.ctx.Err() != nil {
-			t.Fatalf("still after ten seconds: %v", err)
+			t.Fatalf("still after thirty seconds: %v", err)
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
