@@ -15,13 +15,13 @@ Tried: the checksum while the bytes are still in the cache, 1-11 %, not kept. A 
 decides, see row 15.`,
 	"7": `The unflushed runs of the same build have a p99 of 0.9-1.5 ms, so reader, appender and answers are not it. Of five flushed runs two
 have a p99 of 5-6 ms, and three hold one stall of 120-190 ms, which every record of that time sees. Whether the disk stalls or the
-sync loop makes it stall (some 6,000 small syncs a second) is not found out; Kafka does not sync in its runs of this comparison.`,
-	"8": `Five of the milliseconds are the linger. The bar was set when Kafka took 45 ms at this rate on another disk; where it takes
-9, half of it is less than the linger.`,
-	"10": `A gigabyte sent by bare sendfile takes 0.32-0.38 CPU s (row 9), and a warm Kafka 0.6 here: the bar asks for less than the
-sendfile. Of ours, two thirds are the sockets' send path; a fetch of 100 KB costs some 20 µs beside it, for its request, its
-parking and its waking.`,
-	"15": `64 groups lie on 50 partitions, so that a sync covers 1.3 commits. The file system here has no journal: every fdatasync
+sync loop makes it stall is not found out; Kafka does not sync in its runs of this comparison.`,
+	"8": `Five of the milliseconds are the linger. The bar was set when Kafka took 45 ms at this rate; in these runs it
+took 9, 10 and 77, and half of 9 is less than the linger.`,
+	"10": `A gigabyte sent by bare sendfile takes 0.32-0.38 CPU s (row 9), and a warm Kafka 0.62-0.80 here: the bar asks for as little as the
+sendfile itself. Reckoned, not profiled: at 100 KB a fetch what we take beyond it is some 20 µs, for the request, its parking and
+its waking. The delay is mostly the producer's linger of 5 ms on both sides.`,
+	"15": `64 groups lie on 50 partitions, so that hardly any sync covers two commits. The file system here has no journal: every fdatasync
 writes its data block and its inode's block and waits for both, 50 µs of kernel CPU each (perf: syscalls of the sync loop 43 %,
 answers 16 %, machines 9 %). Unflushed, the same build answers twice Kafka's. Tried: commands that wait together in one
 batch; write-back begun before the sync's turn (sync_file_range): no gain beyond the noise, not kept. What is left is the
