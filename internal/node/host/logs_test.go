@@ -265,6 +265,34 @@ func TestALostMetadataLogIsRefused(t *testing.T) {
 	})
 }
 
+// The directories are named in another order: that is refused, and leaves nothing behind that would refuse the right one.
+func TestDirectoriesInAnotherOrder(t *testing.T) {
+	for _, partitions := range []int32{0, 4} {
+		bubble(t, func(t *testing.T) {
+			dirs := []string{"/a", "/b"}
+			r := newRig(t, 1, func(o *Options) { o.Dirs = dirs }).open()
+			if partitions > 0 {
+				r.create("t", partitions)
+				r.produce("t", 0, "v")
+			}
+			r.close()
+			dirs = []string{"/b", "/a"}
+			r.refused(nil, "name first")
+			if r.holds("/b/__cluster_metadata-0/") {
+				t.Error("a refused start made a second metadata log")
+			}
+			dirs = []string{"/a", "/b"}
+			r.open()
+			if partitions > 0 {
+				if got := r.all("t", 0); got[0] != "v" {
+					t.Errorf("after the right order: %v", got)
+				}
+			}
+			r.close()
+		})
+	}
+}
+
 // A log below whose recovery point data is damaged does not shorten: it is not served, the others are (DUR-8). A lost
 // partition.metadata costs nothing.
 func TestDamagedLogs(t *testing.T) {

@@ -75,9 +75,6 @@ func openMetalog(h *Host) (*metalog, error) {
 	if err := m.openLog(h.dirs[0]); err != nil {
 		return nil, err
 	}
-	if err := m.mayBegin(); err != nil {
-		return nil, err
-	}
 	m.path = filepath.Join(m.log.Path(), quorumState)
 	start, err := m.start()
 	if err != nil {
@@ -89,7 +86,11 @@ func openMetalog(h *Host) (*metalog, error) {
 
 // openLog finds or makes the metadata log. The loop hears of each flush, and of the end of the directory.
 func (m *metalog) openLog(dir *commitlog.Dir) error {
-	if m.log = dir.Log(metadataTopic, 0); m.log == nil {
+	m.log = dir.Log(metadataTopic, 0)
+	if err := m.mayBegin(dir); err != nil {
+		return err
+	}
+	if m.log == nil {
 		l, err := dir.Create(metadataTopic, 0, metadataTopicID, keepAll())
 		if err != nil {
 			return err
@@ -113,16 +114,22 @@ func (m *metalog) openLog(dir *commitlog.Dir) error {
 	return nil
 }
 
-// mayBegin refuses to begin a new history over data of an old one: without its metadata nobody knows whose it is.
-func (m *metalog) mayBegin() error {
-	if m.log.EndOffset() > 0 {
+// mayBegin refuses to begin a new history over data of an old one: without its metadata nobody knows whose it is. It
+// judges before a log is made, for an empty one left behind would be a twin of the real one at the next start.
+func (m *metalog) mayBegin(dir *commitlog.Dir) error {
+	if m.log != nil && (m.log.EndOffset() > 0 || m.log.Err() != nil) {
 		return nil
 	}
 	for _, d := range m.h.dirs {
 		for _, l := range d.Logs() {
-			if l != m.log {
-				return fmt.Errorf("the metadata log in %s is empty, but %s holds logs such as %s: the node does not start without its metadata; bring it back, or begin with empty directories",
-					m.log.Path(), d.Path(), filepath.Base(l.Path()))
+			switch {
+			case l == m.log:
+			case l.Topic() == metadataTopic:
+				return fmt.Errorf("the metadata log lies in %s, but %s is the first log directory: name first the one that holds the metadata", d.Path(), dir.Path())
+			default:
+				return fmt.Errorf("the metadata log in %s is empty, but %s holds logs such as %s: the node does not start without its metadata; "+
+					"bring it back, name first the directory that holds it, or begin with empty directories",
+					filepath.Join(dir.Path(), metadataTopic+"-0"), d.Path(), filepath.Base(l.Path()))
 			}
 		}
 	}
