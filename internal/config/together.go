@@ -212,8 +212,8 @@ func (l *loading) checkOpen(li Listener) {
 		where = fmt.Sprintf("on every address of this machine (port %d)", li.Port)
 	}
 	l.refuse("listeners", "listener %s %s has no authentication: whoever reaches it could read, write and delete every topic."+
-		" If that is what you want, add this line:\n    listener.name.%s.allow.anonymous=true\n"+
-		"otherwise listen on this machine only:\n    listeners=%s://localhost:%d", li.Name, where, strings.ToLower(li.Name), li.Name, li.Port)
+		" If that is what you want, add the line listener.name.%s.allow.anonymous=true to the file;"+
+		" otherwise listen on this machine only, with listeners=%s://localhost:%d", li.Name, where, strings.ToLower(li.Name), li.Name, li.Port)
 }
 
 func (l *loading) checkCertificate(li Listener) {
@@ -232,7 +232,7 @@ func (l *loading) checkAdmin() {
 	for _, a := range l.s.AdminListeners() {
 		if !a.Loopback() {
 			l.refuse("admin.listeners", "admin.listeners=%s has no authentication: whoever reaches it could read metrics and profiles, which show topic and client names."+
-				" If that is what you want, add this line:\n    admin.allow.anonymous=true", a)
+				" If that is what you want, add the line admin.allow.anonymous=true to the file", a)
 		}
 	}
 }
