@@ -296,7 +296,9 @@ func TestExplain(t *testing.T) {
 		code int
 	}{
 		{failed(`topic "t"`, kerr.UnknownTopicOrPartition, ""), `topic "t" does not exist: create it with "millrace topic create", or see "millrace topic list"`, exitFailed},
-		{failed(`topic "t"`, kerr.InvalidPartitions, "Only more."), `topic "t": Only more: partitions can only be added`, exitFailed},
+		{failed(`topic "t"`, kerr.InvalidPartitions, "Only more."), `topic "t": Only more`, exitFailed},
+		{failed(`topic "a_b"`, kerr.InvalidTopicException, "Like a.b."), `topic "a_b": Like a.b`, exitFailed},
+		{failed(`topic "a b"`, kerr.InvalidTopicException, ""), `topic "a b" is no topic name: a name has 1 to 249 letters, digits, dots, underscores and hyphens, and is not . or ..`, exitFailed},
 		{failed("broker 1", kerr.ClusterAuthorizationFailed, ""), "broker 1: Cluster authorization failed (CLUSTER_AUTHORIZATION_FAILED)", exitFailed},
 		{fmt.Errorf("deep: %w", kerr.CoordinatorNotAvailable), "The coordinator is not available (COORDINATOR_NOT_AVAILABLE): try again in a moment", exitFailed},
 		{context.DeadlineExceeded, "no answer came in time: give it longer with --timeout, or look at the broker's log", exitFailed},

@@ -69,7 +69,7 @@ func TestAgainstCluster(t *testing.T) {
 
 	s.want(fmt.Sprintf("created topic %s (2 partitions, 1 replica)\n", name), "topic", "create", name, "-p", "2", "-r", "1", "--set", "retention.ms=3600000")
 	s.fails("exists already", "topic", "create", name)
-	s.fails("is no topic name", "topic", "create", "no/slash")
+	s.fails(`topic "no/slash"`, "topic", "create", "no/slash")
 	s.fails("does not exist", "topic", "describe", name+"-none")
 	s.fails("does not exist", "topic", "delete", name+"-none")
 	s.do("", "topic", "create", name, "--if-not-exists")

@@ -20,7 +20,7 @@ func (e about) Unwrap() error { return e.err }
 
 func (e about) Error() string {
 	s := e.what + ": " + sentence(e.err)
-	if p := predicates[code(e.err)]; p != "" {
+	if p := predicates[code(e.err)]; p != "" && !enough(e.err) {
 		s = e.what + " " + p
 	}
 	if e.remedy != "" {
@@ -75,7 +75,16 @@ func failed(what string, err error, message string) error {
 	if message != "" && message != k.Description && message != k.Message {
 		e.err = brokerSaid{k, message}
 	}
+	if enough(e.err) {
+		e.remedy = ""
+	}
 	return e
+}
+
+// enough tells that the broker's own sentence says it all: these codes have several causes, each with a remedy of its own.
+func enough(err error) bool {
+	k := code(err)
+	return errors.As(err, new(brokerSaid)) && (k == kerr.InvalidTopicException || k == kerr.InvalidPartitions)
 }
 
 // brokerSaid shows the broker's own words and stays the code it is.
