@@ -51,6 +51,9 @@ type Options struct {
 	// New demands what a registry demands of a schema that it has not seen: Avro namespaces must be of ASCII letters, digits and
 	// underscores, and default values must fit their types. Stored schemas are read without, since older releases let both pass.
 	New bool
+	// Stored reads a schema that lies in the log already: what its draft of JSON Schema refuses is kept and shown by Compiled, so that a
+	// schema which another registry let in can still be fetched.
+	Stored bool
 	// Limits are the bounds of the parse; a zero field takes its default.
 	Limits Limits
 	// Context carries the deadline; nil means none.
