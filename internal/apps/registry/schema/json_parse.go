@@ -22,13 +22,20 @@ const rootAddress = registryBase + "?top"
 // inPlaceLimit bounds how many schemas one value can meet in one place. A dozen lines of references to references reach 2^n of them.
 const inPlaceLimit = 1 << 20
 
+// schemaLimit and addressLimit bound the schemas, and those with an address or an anchor, in a text and its references together. The
+// validator's compiler looks each up among all others: ten thousand take it a second, a mebibyte full of them half a minute.
+const (
+	schemaLimit  = 10_000
+	addressLimit = 1_000
+)
+
 // numberLimit bounds the letters and the exponent of a number: validators keep numbers as exact fractions, and 1e1000000000 is one of
 // a gigabyte.
 const numberLimit = 1000
 
 func parseJSON(s Schema, refs []named, o Options) (*JSONSchema, error) {
 	ctx := o.context()
-	j := &JSONSchema{resources: map[string]JSONNode{}, metaschemas: map[string]bool{}}
+	j := &JSONSchema{resources: map[string]JSONNode{}}
 	docs, err := j.documents(s, refs, o)
 	if err != nil {
 		return nil, err
@@ -161,11 +168,19 @@ func (j *JSONSchema) index(n JSONNode, depth int, o Options) error {
 	if depth > o.Limits.Depth {
 		return tooLargef(n.Pointer, "schemas are nested more than %d levels deep; put inner ones into $defs or references", o.Limits.Depth)
 	}
+	if j.schemas++; j.schemas > schemaLimit {
+		return tooLargef(n.Pointer, "the schema holds more than %d schemas; split it and register the parts", schemaLimit)
+	}
 	if _, ok := n.ownID(); ok {
+		j.addresses++
 		j.claim(n.Base, n)
 	}
 	for _, anchor := range n.anchors() {
+		j.addresses++
 		j.claim(n.Base+"#"+anchor, n)
+	}
+	if j.addresses > addressLimit {
+		return tooLargef(n.Pointer, "the schema gives more than %d addresses ($id and anchors); use $defs without them", addressLimit)
 	}
 	return j.Subschemas(n, func(_ string, child JSONNode) error { return j.index(child, depth+1, o) })
 }

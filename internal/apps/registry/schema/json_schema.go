@@ -78,11 +78,12 @@ type JSONSchema struct {
 	// pass them, so a value that fits may still be refused by a client.
 	Unchecked []string
 
-	top         JSONNode
-	resources   map[string]JSONNode // by address, and address#anchor
-	metaschemas map[string]bool     // registered references that serve as $schema
-	compiled    *jsonschema.Schema
-	compileErr  error
+	top        JSONNode
+	resources  map[string]JSONNode // by address, and address#anchor
+	schemas    int                 // counted against schemaLimit
+	addresses  int                 // counted against addressLimit
+	compiled   *jsonschema.Schema
+	compileErr error
 }
 
 // Compiled is the schema ready to validate values. The error is nil except for a stored schema that its draft refuses.

@@ -81,29 +81,74 @@ func descriptorText(text string) ([]byte, bool) {
 	return raw, err == nil
 }
 
-// checkProtoText bounds the nesting of braces and brackets before the compiler sees the text, since its own limit comes after it has
-// read the whole.
+// declarationLimit bounds the declarations of one text, counted by what separates them. The compiler looks some of them up among all
+// their neighbours, so that a mebibyte full of oneofs would take it ten seconds.
+const declarationLimit = 20_000
+
+// checkProtoText bounds declarations and the nesting of braces and brackets before the compiler sees the text, since its own limit
+// comes after it has read the whole.
 func checkProtoText(text string, l Limits) error {
 	if _, ok := descriptorText(text); ok {
 		return nil
 	}
-	depth := 0
+	depth, declarations := 0, 0
 	for i := 0; i < len(text); i++ {
 		switch c := text[i]; c {
 		case '{', '[', '(':
-			if depth++; depth > l.Depth {
-				line := 1 + strings.Count(text[:i], "\n")
-				return tooLargef(fmt.Sprintf("line %d", line), "the schema is nested more than %d levels deep; move inner messages out", l.Depth)
-			}
+			depth++
+			declarations++
 		case '}', ']', ')':
 			depth--
+		case ';', ',':
+			declarations++
 		case '"', '\'':
 			i = skipProtoString(text, i)
 		case '/':
 			i = skipProtoComment(text, i)
 		}
+		if depth > l.Depth {
+			return tooLargef(lineOf(text, i), "the schema is nested more than %d levels deep; move inner messages out", l.Depth)
+		}
+		if declarations > declarationLimit {
+			return tooLargef(lineOf(text, i), "the schema has more than %d declarations; split it and import the parts", declarationLimit)
+		}
 	}
 	return nil
+}
+
+func lineOf(text string, at int) string {
+	return fmt.Sprintf("line %d", 1+strings.Count(text[:min(at, len(text))], "\n"))
+}
+
+// lineLimit is the longest line given to the compiler as it is. It counts the letters of a line for every name on it, so a mebibyte
+// in one line would take it minutes.
+const lineLimit = 4096
+
+// breakLines starts a new line behind every separator of a text with a long line.
+func breakLines(text string) string {
+	long := false
+	for line := range strings.SplitSeq(text, "\n") {
+		long = long || len(line) > lineLimit
+	}
+	if !long {
+		return text
+	}
+	var b strings.Builder
+	begin := 0
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; c {
+		case '"', '\'':
+			i = skipProtoString(text, i)
+		case '/':
+			i = skipProtoComment(text, i)
+		case ',', ';', '{', '}':
+			b.WriteString(text[begin : i+1])
+			b.WriteByte('\n')
+			begin = i + 1
+		}
+	}
+	b.WriteString(text[begin:])
+	return b.String()
 }
 
 // skipProtoString gives the place of the closing quote of the text that opens at i.
@@ -140,7 +185,7 @@ func skipProtoComment(text string, i int) int {
 // compile reads the text twice over: as it stands, for the canonical text, and linked with its imports, for everything else.
 func (c *protoCompiler) compile(text string) (*ProtobufSchema, error) {
 	handler := reporter.NewHandler(nil)
-	file, err := parser.Parse(c.root, strings.NewReader(text), handler)
+	file, err := parser.Parse(c.root, strings.NewReader(breakLines(text)), handler)
 	if err != nil {
 		return nil, c.sentence(err)
 	}
@@ -215,7 +260,7 @@ func (c *protoCompiler) imported(path string) (protocompile.SearchResult, error)
 	}
 	raw, ok := descriptorText(text)
 	if !ok {
-		return protocompile.SearchResult{Source: strings.NewReader(text)}, nil
+		return protocompile.SearchResult{Source: strings.NewReader(breakLines(text))}, nil
 	}
 	fd := &descriptorpb.FileDescriptorProto{}
 	if err := proto.Unmarshal(raw, fd); err != nil {

@@ -74,8 +74,9 @@ func (p *protoPrinter) file(f *descriptorpb.FileDescriptorProto, syntaxLine bool
 	if p.pkg != "" {
 		scope = "." + p.pkg
 	}
+	level := p.level(scope, f.GetMessageType(), f.GetExtension())
 	for _, m := range f.GetMessageType() {
-		if !p.isGroup(m, f.GetExtension(), scope) {
+		if !level.groups[m.GetName()] {
 			p.blank()
 			p.message(m, scope)
 		}
@@ -84,7 +85,7 @@ func (p *protoPrinter) file(f *descriptorpb.FileDescriptorProto, syntaxLine bool
 		p.blank()
 		p.enum(e)
 	}
-	p.extensions(f.GetExtension(), f.GetMessageType(), scope)
+	p.extensions(f.GetExtension(), level)
 	for _, s := range f.GetService() {
 		p.blank()
 		p.service(s)
@@ -153,29 +154,30 @@ func (p *protoPrinter) messageBody(m *descriptorpb.DescriptorProto, scope string
 			p.blank()
 		}
 	}
+	level := p.level(scope, m.GetNestedType(), m.GetField(), m.GetExtension())
 	var plain, groups []*descriptorpb.FieldDescriptorProto
 	oneofs := make([][]*descriptorpb.FieldDescriptorProto, len(m.GetOneofDecl()))
 	for _, f := range p.fieldOrder(m.GetField()) {
 		switch {
 		case f.OneofIndex != nil && !f.GetProto3Optional():
 			oneofs[f.GetOneofIndex()] = append(oneofs[f.GetOneofIndex()], f)
-		case p.groupOf(f, m.GetNestedType(), scope) != nil:
+		case p.groupOf(f, level) != nil:
 			groups = append(groups, f)
 		default:
 			plain = append(plain, f)
 		}
 	}
 	for _, f := range plain {
-		p.field(f, m.GetNestedType(), scope)
+		p.field(f, level)
 	}
-	p.oneofs(m, oneofs, scope)
+	p.oneofs(m, oneofs, level)
 	for _, f := range groups {
 		p.blank()
-		p.field(f, m.GetNestedType(), scope)
+		p.field(f, level)
 	}
 	p.extensionRanges(m)
 	for _, n := range m.GetNestedType() {
-		if n.GetOptions().GetMapEntry() || p.isGroup(n, append(slices.Clone(m.GetField()), m.GetExtension()...), scope) {
+		if n.GetOptions().GetMapEntry() || level.groups[n.GetName()] {
 			continue
 		}
 		p.blank()
@@ -185,7 +187,7 @@ func (p *protoPrinter) messageBody(m *descriptorpb.DescriptorProto, scope string
 		p.blank()
 		p.enum(e)
 	}
-	p.extensions(m.GetExtension(), m.GetNestedType(), scope)
+	p.extensions(m.GetExtension(), level)
 }
 
 func (p *protoPrinter) fieldOrder(fields []*descriptorpb.FieldDescriptorProto) []*descriptorpb.FieldDescriptorProto {
@@ -197,7 +199,7 @@ func (p *protoPrinter) fieldOrder(fields []*descriptorpb.FieldDescriptorProto) [
 	return sorted
 }
 
-func (p *protoPrinter) oneofs(m *descriptorpb.DescriptorProto, fields [][]*descriptorpb.FieldDescriptorProto, scope string) {
+func (p *protoPrinter) oneofs(m *descriptorpb.DescriptorProto, fields [][]*descriptorpb.FieldDescriptorProto, level protoLevel) {
 	order := make([]int, 0, len(fields))
 	for i := range fields {
 		if len(fields[i]) > 0 { // an empty one is the hidden oneof of an optional field
@@ -212,22 +214,22 @@ func (p *protoPrinter) oneofs(m *descriptorpb.DescriptorProto, fields [][]*descr
 		p.block("oneof "+m.GetOneofDecl()[i].GetName(), func() {
 			p.optionLines(p.options.of(m.GetOneofDecl()[i].GetOptions()))
 			for _, f := range fields[i] {
-				p.field(f, m.GetNestedType(), scope)
+				p.field(f, level)
 			}
 		})
 	}
 }
 
-// field writes a field. nested are the messages declared beside it, among which are the entries of maps and the bodies of groups.
-func (p *protoPrinter) field(f *descriptorpb.FieldDescriptorProto, nested []*descriptorpb.DescriptorProto, scope string) {
+// field writes a field, with the body that it declares beside itself when it is a map or a group.
+func (p *protoPrinter) field(f *descriptorpb.FieldDescriptorProto, level protoLevel) {
 	options := p.bracketed(p.fieldOptions(f))
-	if entry := p.mapEntryOf(f, nested, scope); entry != nil {
+	if entry := p.mapEntryOf(f, level); entry != nil {
 		p.line("map<%s, %s> %s = %d%s;", p.typeOf(entry.GetField()[0]), p.typeOf(entry.GetField()[1]), f.GetName(), f.GetNumber(), options)
 		return
 	}
-	if group := p.groupOf(f, nested, scope); group != nil {
+	if group := p.groupOf(f, level); group != nil {
 		p.block(fmt.Sprintf("%sgroup %s = %d%s", p.label(f), group.GetName(), f.GetNumber(), options), func() {
-			p.messageBody(group, scope+"."+group.GetName())
+			p.messageBody(group, level.scope+"."+group.GetName())
 		})
 		return
 	}
@@ -257,42 +259,50 @@ func (p *protoPrinter) typeOf(f *descriptorpb.FieldDescriptorProto) string {
 	return strings.ToLower(strings.TrimPrefix(f.GetType().String(), "TYPE_"))
 }
 
-// declared finds the message that a field of the given type name declares together with itself.
-func declared(typeName string, nested []*descriptorpb.DescriptorProto, scope string) *descriptorpb.DescriptorProto {
-	for _, n := range nested {
-		if typeName == n.GetName() || typeName == scope+"."+n.GetName() {
-			return n
-		}
-	}
-	return nil
+// protoLevel is what is declared directly in a file or in a message whose full name, with its dot in front, is scope.
+type protoLevel struct {
+	scope    string
+	messages map[string]*descriptorpb.DescriptorProto
+	groups   map[string]bool // the messages that are bodies of groups
 }
 
-func (p *protoPrinter) mapEntryOf(f *descriptorpb.FieldDescriptorProto, nested []*descriptorpb.DescriptorProto, scope string) *descriptorpb.DescriptorProto {
+func (p *protoPrinter) level(scope string, messages []*descriptorpb.DescriptorProto, fields ...[]*descriptorpb.FieldDescriptorProto) protoLevel {
+	l := protoLevel{scope, make(map[string]*descriptorpb.DescriptorProto, len(messages)), map[string]bool{}}
+	for _, m := range messages {
+		l.messages[m.GetName()] = m
+	}
+	for _, list := range fields {
+		for _, f := range list {
+			if group := p.groupOf(f, l); group != nil {
+				l.groups[group.GetName()] = true
+			}
+		}
+	}
+	return l
+}
+
+// declared is the message of this level that a field names, bare or in full.
+func (l protoLevel) declared(typeName string) *descriptorpb.DescriptorProto {
+	return l.messages[strings.TrimPrefix(typeName, l.scope+".")]
+}
+
+func (p *protoPrinter) mapEntryOf(f *descriptorpb.FieldDescriptorProto, level protoLevel) *descriptorpb.DescriptorProto {
 	if f.GetLabel() != descriptorpb.FieldDescriptorProto_LABEL_REPEATED || f.GetTypeName() == "" {
 		return nil
 	}
-	entry := declared(f.GetTypeName(), nested, scope)
-	if entry == nil || !entry.GetOptions().GetMapEntry() || len(entry.GetField()) != 2 {
+	entry := level.declared(f.GetTypeName())
+	if !entry.GetOptions().GetMapEntry() || len(entry.GetField()) != 2 {
 		return nil
 	}
 	return entry
 }
 
 // groupOf is the body of a group. Editions have none: what is delimited there is declared like every message.
-func (p *protoPrinter) groupOf(f *descriptorpb.FieldDescriptorProto, nested []*descriptorpb.DescriptorProto, scope string) *descriptorpb.DescriptorProto {
+func (p *protoPrinter) groupOf(f *descriptorpb.FieldDescriptorProto, level protoLevel) *descriptorpb.DescriptorProto {
 	if f.GetType() != descriptorpb.FieldDescriptorProto_TYPE_GROUP || !p.proto2 {
 		return nil
 	}
-	return declared(f.GetTypeName(), nested, scope)
-}
-
-func (p *protoPrinter) isGroup(m *descriptorpb.DescriptorProto, fields []*descriptorpb.FieldDescriptorProto, scope string) bool {
-	for _, f := range fields {
-		if p.groupOf(f, []*descriptorpb.DescriptorProto{m}, scope) != nil {
-			return true
-		}
-	}
-	return false
+	return level.declared(f.GetTypeName())
 }
 
 // fieldOptions adds to the options of a field the two that are none in the descriptor: its default and its name in JSON.
@@ -450,7 +460,7 @@ func (p *protoPrinter) constantOrder(values []*descriptorpb.EnumValueDescriptorP
 }
 
 // extensions writes extend blocks. Neighbours that extend the same message share one; the normalized form has one for each message.
-func (p *protoPrinter) extensions(fields []*descriptorpb.FieldDescriptorProto, nested []*descriptorpb.DescriptorProto, scope string) {
+func (p *protoPrinter) extensions(fields []*descriptorpb.FieldDescriptorProto, level protoLevel) {
 	if p.ignoreExtensions {
 		return
 	}
@@ -469,7 +479,7 @@ func (p *protoPrinter) extensions(fields []*descriptorpb.FieldDescriptorProto, n
 		p.blank()
 		p.block("extend "+extendee, func() {
 			for _, f := range fields[:n] {
-				p.field(f, nested, scope)
+				p.field(f, level)
 			}
 		})
 		fields = fields[n:]
