@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"millrace/internal/apps/registry/schema"
+
+	"pgregory.net/rapid"
 )
 
 // avroForms are schemas with their canonical and normalized text; an empty normalized text means that it is the canonical one.
@@ -115,7 +117,7 @@ func checkForms(t *testing.T, s schema.Schema, refs []schema.Resolved, canonical
 
 // checkStable holds the laws of the two forms: each is a fixed point, and the canonical form keeps the meaning, so both have one
 // normalized form.
-func checkStable(t testing.TB, p *schema.Parsed, refs []schema.Resolved) {
+func checkStable(t rapid.TB, p *schema.Parsed, refs []schema.Resolved) {
 	t.Helper()
 	c, n := p.Canonical(), p.Normalized()
 	pc, pn := mustParse(t, c, refs), mustParse(t, n, refs)
@@ -133,7 +135,7 @@ func checkStable(t testing.TB, p *schema.Parsed, refs []schema.Resolved) {
 	}
 }
 
-func mustParse(t testing.TB, s schema.Schema, refs []schema.Resolved) *schema.Parsed {
+func mustParse(t rapid.TB, s schema.Schema, refs []schema.Resolved) *schema.Parsed {
 	t.Helper()
 	p, err := schema.Parse(s, refs, schema.Options{})
 	if err != nil {

@@ -569,3 +569,18 @@ func javaDouble(d float64, bits int) string {
 	n, _ := strconv.Atoi(exponent)
 	return mantissa + "E" + strconv.Itoa(n)
 }
+
+// Clone is a copy that shares nothing with v.
+func (v *Value) Clone() *Value {
+	if v == nil {
+		return nil
+	}
+	c := &Value{Kind: v.Kind, Bool: v.Bool, Text: v.Text}
+	for _, item := range v.Items {
+		c.Items = append(c.Items, item.Clone())
+	}
+	for _, m := range v.Members {
+		c.Members = append(c.Members, Member{m.Name, m.Value.Clone()})
+	}
+	return c
+}
