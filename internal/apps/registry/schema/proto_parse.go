@@ -56,9 +56,6 @@ func parseProtobuf(s Schema, refs []named, o Options) (*ProtobufSchema, error) {
 		}
 		text = printed
 	}
-	if strings.TrimSpace(text) == "" {
-		return nil, invalidf("", "the schema is empty; define a message")
-	}
 	if err := checkProtoText(text, o.Limits); err != nil {
 		return nil, err
 	}
@@ -192,6 +189,9 @@ func (c *protoCompiler) compile(text string) (*ProtobufSchema, error) {
 	parsed, err := parser.ResultFromAST(file, true, handler)
 	if err != nil {
 		return nil, c.sentence(err)
+	}
+	if fd := parsed.FileDescriptorProto(); len(fd.MessageType)+len(fd.EnumType)+len(fd.Service)+len(fd.Extension)+len(fd.Dependency) == 0 {
+		return nil, invalidf("", "the schema is empty; define a message")
 	}
 	// Printed now, since linking writes full names into the same descriptor.
 	written := protoPrinter{options: writtenOptions{parsed, false}}

@@ -440,6 +440,7 @@ func TestProtobufRefused(t *testing.T) {
 		kind             schema.Kind
 	}{
 		{"nothing", " \n", "the schema is empty", schema.Invalid},
+		{"nothing but comments", "// a\nsyntax = \"proto2\"; /* b */", "the schema is empty", schema.Invalid},
 		{"no language", `hello world;`, "line 1, column", schema.Invalid},
 		{"base64 of nothing", "aGVsbG8gd29ybGQ=", "neither", schema.Invalid},
 		{"an unknown type", "syntax = \"proto3\";\nmessage M {\n  Foo f = 1;\n}", `line 3, column 3: `, schema.Invalid},
