@@ -12,7 +12,7 @@ import (
 // documentation, aliases, and where a type was named rather than written out. The rules are those of Java's Avro 1.12, which every
 // registry before us took for its canonical form.
 func parseAvro(s Schema, refs []named, o Options) (*AvroSchema, error) {
-	p := avroParser{o: o, ctx: o.context(), names: map[string]*AvroNode{}, known: map[string]bool{}}
+	p := avroParser{o: o, ctx: o.context(), names: map[string]*AvroNode{}, known: map[string]bool{}, open: map[*AvroNode]bool{}}
 	for _, ref := range refs {
 		if t := ref.Schema.TypeOrDefault(); t != Avro {
 			return nil, badReferencef("reference "+quoted(ref.Name), "%s schemas cannot refer to %s schemas; refer to an AVRO schema", Avro, t)
@@ -67,7 +67,8 @@ type avroParser struct {
 	ctx   context.Context
 	main  bool // the schema itself is read, not a reference
 	names map[string]*AvroNode
-	known map[string]bool // the top types of the references
+	known map[string]bool    // the top types of the references
+	open  map[*AvroNode]bool // definitions that are being read
 	fits  defaultCheck
 	later []laterName
 	depth int
@@ -278,9 +279,14 @@ func (p *avroParser) define(v *Value, kind, space, place string, at **AvroNode) 
 	}
 	n := &AvroNode{Name: name}
 	before := p.names[name.String()]
-	if before == nil {
+	switch {
+	case before == nil:
 		p.names[name.String()] = n
+	case p.open[before]:
+		return invalidf(place, "the type %q is defined inside itself; refer to it by its name or give the inner type another", name)
 	}
+	p.open[n] = true
+	defer delete(p.open, n)
 	if err := p.aliases(v, n, place); err != nil {
 		return err
 	}

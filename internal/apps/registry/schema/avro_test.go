@@ -197,6 +197,7 @@ func TestAvroRefused(t *testing.T) {
 		{"a union in a union", `["int",["string"]]`, "directly in a union", schema.Invalid},
 		{"a branch twice", `["int",{"type":"int"}]`, "twice", schema.Invalid},
 		{"a name defined as two types", `[{"type":"fixed","name":"F","size":1},{"type":"record","name":"R","fields":[{"name":"f","type":{"type":"fixed","name":"F","size":2}}]}]`, "defined already", schema.Invalid},
+		{"a type defined inside itself", `{"type":"record","name":"A","fields":[{"name":"a","type":{"type":"fixed","name":"A","size":0}},{"name":"b","type":"int"}]}`, "inside itself", schema.Invalid},
 		{"a name like a primitive", `{"type":"record","name":"int","fields":[]}`, "primitive", schema.Invalid},
 		{"a bad letter", `{"type":"record","name":"R","fields":[{"name":"a-b","type":"int"}]}`, `the character '-'`, schema.Invalid},
 		{"a bad order", `{"type":"record","name":"R","fields":[{"name":"a","type":"int","order":"up"}]}`, "ascending", schema.Invalid},

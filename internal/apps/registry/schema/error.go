@@ -64,7 +64,7 @@ func checkTime(ctx context.Context) error {
 // its own end, which the limits on text and depth keep near, and its result is dropped.
 func within[T any](ctx context.Context, step func() (T, error)) (T, error) {
 	if ctx.Done() == nil {
-		return step()
+		return guarded(step)
 	}
 	type outcome struct {
 		value T
@@ -72,12 +72,7 @@ func within[T any](ctx context.Context, step func() (T, error)) (T, error) {
 	}
 	done := make(chan outcome, 1)
 	go func() {
-		defer func() {
-			if p := recover(); p != nil {
-				done <- outcome{err: invalidf("", "the schema makes its compiler stumble (%v); simplify it", p)}
-			}
-		}()
-		v, err := step()
+		v, err := guarded(step)
 		done <- outcome{v, err}
 	}()
 	select {
@@ -87,6 +82,16 @@ func within[T any](ctx context.Context, step func() (T, error)) (T, error) {
 		var zero T
 		return zero, checkTime(ctx)
 	}
+}
+
+// guarded turns a panic of a compiler into an error: some texts make one stumble, and no text of a user may stop the node.
+func guarded[T any](step func() (T, error)) (value T, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = invalidf("", "the schema makes its compiler stumble (%s); simplify it", oneLine(fmt.Sprint(p)))
+		}
+	}()
+	return step()
 }
 
 func badRulesf(place, format string, args ...any) *Error {

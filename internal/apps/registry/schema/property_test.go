@@ -190,7 +190,7 @@ func TestJSONValuesSurviveTheForms(t *testing.T) {
 	fit, total := 0, 0
 	rapid.Check(t, func(t *rapid.T) {
 		p := mustParse(t, schemagen.Schemas(schema.JSON).Draw(t, "schema"), nil)
-		value := schemagen.JSONValue(p.JSON, p.JSON.Top()).Draw(t, "value")
+		value := schemagen.JSONValue(p.JSON).Draw(t, "value")
 		compiled, _ := p.JSON.Compiled()
 		fits := compiled.Validate(value) == nil
 		again, _ := mustParse(t, p.Normalized(), nil).JSON.Compiled()
@@ -202,7 +202,8 @@ func TestJSONValuesSurviveTheForms(t *testing.T) {
 			fit++
 		}
 	})
-	if total >= 50 && fit*5 < total {
+	t.Logf("%d of %d values fit their schema", fit, total)
+	if total >= 50 && fit*3 < total {
 		t.Errorf("only %d of %d values fit their schema", fit, total)
 	}
 }

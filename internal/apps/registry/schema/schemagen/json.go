@@ -327,10 +327,19 @@ func changeKeyword(t *rapid.T, m jsonMaker, at *schema.Value) string {
 	return name + " removed"
 }
 
-// JSONValue makes a value that leans towards the schema at n: most fit it, some do not. It is made of the types that encoding/json
-// gives, with json.Number for numbers.
-func JSONValue(j *schema.JSONSchema, n schema.JSONNode) *rapid.Generator[any] {
-	return rapid.Custom(func(t *rapid.T) any { return jsonValue(t, j, n, 4) })
+// JSONValue makes a value of the schema: most fit it, some do not. It is made of the types that encoding/json gives, with json.Number
+// for numbers.
+func JSONValue(j *schema.JSONSchema) *rapid.Generator[any] {
+	compiled, _ := j.Compiled()
+	return rapid.Custom(func(t *rapid.T) any {
+		tries := pick(t, "tries", 12, 12, 12, 1)
+		for {
+			v := jsonValue(t, j, j.Top(), 4)
+			if tries--; tries <= 0 || compiled.Validate(v) == nil {
+				return v
+			}
+		}
+	})
 }
 
 func jsonValue(t *rapid.T, j *schema.JSONSchema, n schema.JSONNode, depth int) any {
