@@ -250,6 +250,9 @@ func (c *protoCompiler) link(root protocompile.SearchResult) (linker.Result, err
 
 // imported finds a file: a reference of that name, or one that needs none. No file on disk is ever looked for.
 func (c *protoCompiler) imported(path string) (protocompile.SearchResult, error) {
+	if _, err := standardImports.FindFileByPath(path); err == nil {
+		return protocompile.SearchResult{}, missingImport(path) // the compiler's own is taken, even if a copy of it was registered
+	}
 	text, ok := c.files[path]
 	if !ok {
 		known, err := fs.ReadFile(wellKnown, "imports/"+path)
@@ -269,6 +272,11 @@ func (c *protoCompiler) imported(path string) (protocompile.SearchResult, error)
 	fd.Name = proto.String(path)
 	return protocompile.SearchResult{Proto: fd}, nil
 }
+
+// standardImports are the files of google/protobuf, to which the compiler's own types belong.
+var standardImports = protocompile.WithStandardImports(protocompile.ResolverFunc(func(path string) (protocompile.SearchResult, error) {
+	return protocompile.SearchResult{}, missingImport(path)
+}))
 
 type missingImport string
 

@@ -410,6 +410,10 @@ func TestProtobufWellKnown(t *testing.T) {
 			t.Errorf("%s: the field has no type", path)
 		}
 		checkStable(t, p, nil)
+		binary := mustParse(t, schema.Schema{Type: schema.Protobuf, Text: p.Format("serialized")}, nil)
+		if a, b := p.Normalized().Text, binary.Normalized().Text; a != b {
+			t.Errorf("%s: text and descriptor differ when normalized\n%s\n%s", path, a, b)
+		}
 	}
 }
 
