@@ -1,0 +1,59 @@
+package state
+
+import (
+	"context"
+
+	"millrace/internal/apps/registry/schema"
+)
+
+// Rules are what a decision needs beside the State.
+type Rules struct {
+	// Check judges compatibility; nil lets everything pass.
+	Check Checker
+	// Parse reads a schema (schema.Parse); a caller may put a cache in front.
+	Parse func(schema.Schema, []schema.Resolved, schema.Options) (*schema.Parsed, error)
+	// Limits bound every parse.
+	Limits schema.Limits
+	// FixedModes refuses every change of a mode.
+	FixedModes bool
+}
+
+// Checker judges whether a reader can read what a writer of another schema of the same type writes.
+type Checker interface {
+	Check(ctx context.Context, reader, writer *schema.Parsed, policy string) Verdict
+}
+
+// Verdict is empty when the reader can read everything.
+type Verdict struct {
+	Findings []Incompatibility
+	// CounterExample is a value that the writer can write and the reader cannot read, as JSON; nil when none was built.
+	CounterExample []byte
+}
+
+// Incompatibility is one reason.
+type Incompatibility struct{ Path, Kind, Words string }
+
+func (r Rules) options(ctx context.Context, stored bool) schema.Options {
+	return schema.Options{Stored: stored, Limits: r.Limits, Context: ctx}
+}
+
+func (r Rules) parse(text schema.Schema, refs []schema.Resolved, o schema.Options) (*schema.Parsed, error) {
+	if r.Parse == nil {
+		return schema.Parse(text, refs, o)
+	}
+	return r.Parse(text, refs, o)
+}
+
+// Stored parses a version that lies in the log.
+func (s *State) Stored(ctx context.Context, r Rules, v *Version) (*schema.Parsed, *Error) {
+	o := r.options(ctx, true)
+	refs, err := s.Closure(v.Subject, *v.Schema, o)
+	if err != nil {
+		return nil, schemaError(err)
+	}
+	p, err := r.parse(*v.Schema, refs, o)
+	if err != nil {
+		return nil, schemaError(err)
+	}
+	return p, nil
+}
