@@ -342,3 +342,36 @@ func TestNames(t *testing.T) {
 		}
 	}
 }
+
+// The bytes of what is written, as the present release of other registries writes it.
+func TestWrittenRecords(t *testing.T) {
+	l := newLog()
+	q := plain(":.c:a<b", "f")
+	q.Schema.Metadata = &schema.Metadata{Properties: map[string]string{"k": "v"}}
+	l.register(t, q)
+	l.register(t, Registration{Subject: "j", ID: NoID, Schema: schema.Schema{Type: schema.JSON, Text: `{ "type": "object" }`}})
+	for _, w := range [][]Write{first(l.state.SetConfig("", ConfigChange{"compatibility": marshal("full")})),
+		first(l.state.SetConfig("j", ConfigChange{"normalize": []byte("true")})), first(l.state.DeleteSubject("j", false))} {
+		l.append(w)
+	}
+	writes, _ := l.state.SetMode(l.rules, ":.d:", Import, false)
+	l.append(writes)
+	want := `{"keytype":"CONTEXT","tenant":"default","context":".c","magic":0} {"tenant":"default","context":".c"}
+{"keytype":"SCHEMA","subject":":.c:a<b","version":1,"magic":1} {"subject":":.c:a<b","version":1,"id":1,"md5":"45lcC+UauWcGt4dKGQP6IA==","metadata":{"properties":{"k":"v"}},"schema":"{\"type\":\"record\",\"name\":\"R\",\"fields\":[{\"name\":\"f\",\"type\":\"int\",\"default\":0}]}","deleted":false}
+{"keytype":"SCHEMA","subject":"j","version":1,"magic":1} {"subject":"j","version":1,"id":1,"md5":"AfwFbu1YyI/hxQf82E3Utw==","schemaType":"JSON","schema":"{\"type\":\"object\"}","deleted":false}
+{"keytype":"CONFIG","magic":0} {"compatibilityLevel":"FULL"}
+{"keytype":"CONFIG","subject":"j","magic":0} {"subject":"j","normalize":true}
+{"keytype":"DELETE_SUBJECT","subject":"j","magic":0} {"subject":"j","version":1}
+{"keytype":"CLEAR_SUBJECT","subject":":.d:","magic":0} {"subject":":.d:"}
+{"keytype":"MODE","subject":":.d:","magic":0} {"subject":":.d:","mode":"IMPORT"}
+`
+	got := ""
+	for _, r := range l.records {
+		got += string(r.Key) + " " + string(r.Value) + "\n"
+	}
+	if got != want {
+		t.Errorf("got\n%swant\n%s", got, want)
+	}
+}
+
+func first[T any](writes []Write, _ T, _ *Error) []Write { return writes }

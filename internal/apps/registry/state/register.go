@@ -21,7 +21,6 @@ type Registration struct {
 	ID        int // NoID, or the id to give in an import
 	Normalize bool
 	Force     bool // no check of compatibility
-	Exact     bool // metadata and rules are meant as they are: the previous version's are not taken over
 }
 
 // candidate is a registration on its way through the steps.
@@ -70,7 +69,7 @@ func (s *State) Register(ctx context.Context, r Rules, q Registration) ([]Write,
 func (s *State) registered(ctx context.Context, r Rules, q Registration) (*Version, *Error) {
 	config := s.ConfigInScope(q.Subject)
 	defaults := config.DefaultMetadata != nil || config.OverrideMetadata != nil || config.DefaultRuleSet != nil || config.OverrideRuleSet != nil
-	if defaults || q.Exact || q.Version > 0 || strings.TrimSpace(q.Schema.Text) == "" {
+	if defaults || q.Version > 0 || strings.TrimSpace(q.Schema.Text) == "" {
 		return nil, nil
 	}
 	text, err := s.Read(ctx, r, q.Subject, q.Schema, q.Normalize)
@@ -118,11 +117,7 @@ func (c *candidate) populate() *Error {
 	if strings.TrimSpace(c.Schema.Text) == "" && previous != nil {
 		c.Schema.Text, c.Schema.Type, c.Schema.References = previous.Schema.Text, previous.Schema.Type, previous.Schema.References
 	}
-	from := previous
-	if c.Exact {
-		from = nil
-	}
-	c.Schema = c.config.fill(c.Schema, from)
+	c.Schema = c.config.fill(c.Schema, previous)
 	if c.Version != 0 || hasVersion(c.Schema.Metadata) {
 		c.Schema.Metadata = withVersion(c.Schema.Metadata, c.next)
 	}
