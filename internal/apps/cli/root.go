@@ -25,6 +25,8 @@ type Hooks struct {
 	Dev func(ctx context.Context, o DevOptions) error
 	// Serve runs a node by its settings until ctx ends.
 	Serve func(ctx context.Context, o ServeOptions) error
+	// Registry runs a schema registry beside a cluster until ctx ends.
+	Registry func(ctx context.Context, o RegistryOptions) error
 }
 
 // DevOptions are the flags of millrace dev.
@@ -142,7 +144,7 @@ Exit codes: 0 done; 1 failed; 2 the command line is wrong; 3 no broker can be re
 	f.BoolVar(&a.tls, "tls", false, "connect with TLS")
 	f.StringVar(&a.tlsCA, "tls-ca", "", "PEM file of the authorities to trust with TLS, instead of the system's")
 	root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json"}, cobra.ShellCompDirectiveNoFileComp))
-	root.AddCommand(a.dev(), a.serve(), a.topic(), a.produce(), a.consume(), a.group(), a.config(), a.verify(), a.version())
+	root.AddCommand(a.dev(), a.serve(), a.registry(), a.topic(), a.produce(), a.consume(), a.group(), a.config(), a.verify(), a.version())
 	a.usageErrors(root)
 	return root
 }
