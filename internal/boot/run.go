@@ -19,8 +19,8 @@ import (
 // Hooks are what the command line asks of the program.
 func Hooks(version string) cli.Hooks {
 	return cli.Hooks{Version: version,
-		Dev:   func(ctx context.Context, o cli.DevOptions) error { return dev(ctx, version, o, os.Stdout) },
-		Serve: func(ctx context.Context, o cli.ServeOptions) error { return serve(ctx, version, o, os.Stdout) },
+		Dev:      func(ctx context.Context, o cli.DevOptions) error { return dev(ctx, version, o, os.Stdout) },
+		Serve:    func(ctx context.Context, o cli.ServeOptions) error { return serve(ctx, version, o, os.Stdout) },
 		Registry: func(ctx context.Context, o cli.RegistryOptions) error { return runRegistry(ctx, version, o, os.Stdout) },
 	}
 }

@@ -97,7 +97,9 @@ type registration struct {
 }
 
 func (q *request) registration(s *state.State, v *state.Version, sent schema.Schema) (any, error) {
-	contract := func(s schema.Schema) schema.Digest { return schema.Schema{Metadata: s.Metadata, RuleSet: s.RuleSet}.Digest() }
+	contract := func(s schema.Schema) schema.Digest {
+		return schema.Schema{Metadata: s.Metadata, RuleSet: s.RuleSet}.Digest()
+	}
 	if sent.Text != "" && contract(sent) == contract(*v.Schema) && q.query.Get("format") == "" {
 		return registration{ID: v.ID, Version: v.Version, GUID: v.Digest.GUID(), Time: v.Time}, nil
 	}
