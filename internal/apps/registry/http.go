@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"millrace/internal/apps/registry/schema"
 	"millrace/internal/apps/registry/state"
 )
 
@@ -306,6 +307,20 @@ func (q *request) number(name string, otherwise int) (int, error) {
 // parsing is the time that schemas of this request may take.
 func (q *request) parsing() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(q.ctx, q.o.ParseTimeout)
+}
+
+// parseFirst parses a schema before the state is held or the writer waits: a hostile one then costs its sender only.
+func (q *request) parseFirst(ctx context.Context, subject string, text schema.Schema) error {
+	if text.Text == "" {
+		return nil
+	}
+	var p state.Prepared
+	var refused *state.Error
+	q.Look(func(s *state.State) { p, refused = s.Prepare(ctx, q.rules, subject, text) })
+	if refused != nil {
+		return nil // the decision says so, in its order
+	}
+	return fault(p.Parse(ctx, q.rules))
 }
 
 // may asks the authorizer.

@@ -36,6 +36,9 @@ func lookUp(q *request) (reply any, err error) {
 	}
 	ctx, cancel := q.parsing()
 	defer cancel()
+	if err := q.parseFirst(ctx, q.subject(), b.schema()); err != nil {
+		return nil, err
+	}
 	q.Look(func(s *state.State) {
 		v, e := s.Find(ctx, q.rules, state.Lookup{Subject: q.subject(), Schema: b.schema(), Normalize: q.flag("normalize"), Deleted: q.flag("deleted")})
 		if err = fault(e); err == nil {

@@ -66,6 +66,9 @@ func (q *request) register(g state.Registration) (reply any, err error) {
 	}
 	ctx, cancel := q.parsing()
 	defer cancel()
+	if err := q.parseFirst(ctx, g.Subject, g.Schema); err != nil {
+		return nil, err
+	}
 	registered, err := change(q, func(s *state.State) ([]state.Write, *state.Version, *state.Error) {
 		return s.Register(ctx, q.rules, g)
 	})

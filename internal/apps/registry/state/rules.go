@@ -57,3 +57,33 @@ func (s *State) Stored(ctx context.Context, r Rules, v *Version) (*schema.Parsed
 	}
 	return p, nil
 }
+
+// Prepared is a schema of a stranger with all it refers to. Parsing it needs no State, so a caller does that first, where nobody waits
+// for it, and puts the outcome where Rules.Parse finds it.
+type Prepared struct {
+	text schema.Schema
+	refs []schema.Resolved
+}
+
+// Prepare collects what parsing a schema in the eyes of a subject needs.
+func (s *State) Prepare(ctx context.Context, r Rules, subject string, text schema.Schema) (Prepared, *Error) {
+	text.References = s.pin(Normal(subject), text.References)
+	refs, err := s.Closure(Normal(subject), text, r.options(ctx, false))
+	if err != nil {
+		return Prepared{}, schemaError(err)
+	}
+	return Prepared{text, refs}, nil
+}
+
+// Parse parses as the decisions will. Only a schema that takes too long is refused here; the decisions say what else is wrong, in
+// their order.
+func (p Prepared) Parse(ctx context.Context, r Rules) *Error {
+	for _, isNew := range []bool{false, true} {
+		o := r.options(ctx, false)
+		o.New = isNew
+		if _, err := r.parse(p.text, p.refs, o); err != nil && schema.KindOf(err) == schema.TooSlow {
+			return schemaError(err)
+		}
+	}
+	return nil
+}
