@@ -64,14 +64,20 @@ func TestSecondRegistryIsRefused(t *testing.T) {
 	}
 }
 
-// W1, W4: a record that no registry of this kind signed ends writing.
+// W1, W4: a record of somebody else ends writing, signed or not.
 func TestForeignWriterIsNoticed(t *testing.T) {
-	log := NewMemory()
-	r := open(t, log, Options{})
-	log.Append(t.Context(), "", []state.Write{{Key: []byte(`{"keytype":"MODE","magic":0}`), Value: []byte(`{"mode":"IMPORT"}`)}})
-	waitFor(t, r, func() bool { return r.rival.Load() != nil })
-	if code, body := ask(r, "POST", "/subjects/b/versions", aString); code != 500 || !strings.Contains(body, "another kind") {
-		t.Errorf("%d %s", code, body)
+	for writer, says := range map[string]string{"": "another kind", "other": "another schema registry"} {
+		log := NewMemory()
+		r := open(t, log, Options{})
+		ask(r, "POST", "/subjects/a/versions", aString) // now it has settled
+		log.Append(t.Context(), writer, []state.Write{{Key: []byte(`{"keytype":"MODE","magic":0}`), Value: []byte(`{"mode":"READWRITE"}`)}})
+		last := int64(len(log.Records()) - 1)
+		if err := r.view.wait(t.Context(), last); err != nil {
+			t.Fatal(err)
+		}
+		if code, body := ask(r, "POST", "/subjects/b/versions", aString); code != 500 || !strings.Contains(body, says) {
+			t.Errorf("written by %q: %d %s", writer, code, body)
+		}
 	}
 }
 
