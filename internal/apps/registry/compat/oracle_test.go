@@ -2,14 +2,18 @@ package compat
 
 import (
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"millrace/internal/apps/registry/schema"
 	"millrace/internal/apps/registry/schema/schemagen"
 
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 	"github.com/twmb/avro"
 )
 
@@ -22,7 +26,7 @@ var (
 )
 
 // eachPair runs the oracle on pairs made from seeds that follow each other, and prints the one command that repeats a pair.
-func eachPair(t *testing.T, kind schema.Type, try func(seed uint64, p schemagen.Pair) error) {
+func eachPair(t *testing.T, format schema.Type, try func(seed uint64, p schemagen.Pair) error) {
 	first := *seedFlag
 	if first == 0 {
 		first = rand.Uint64() >> 16
@@ -30,7 +34,7 @@ func eachPair(t *testing.T, kind schema.Type, try func(seed uint64, p schemagen.
 	t.Logf("seed %d", first)
 	for i := range *pairs {
 		seed := first + uint64(i)
-		pair := schemagen.Pairs(kind).Example(int(seed))
+		pair := schemagen.Pairs(format).Example(int(seed))
 		if err := try(seed, pair); err != nil {
 			t.Errorf("%v\nold: %s\nnew: %s\nchanges: %v\nrepeat: go test ./internal/apps/registry/compat -run '^%s$' -compat.seed=%d -compat.pairs=1",
 				err, pair.Old.Text, pair.New.Text, pair.Changes, t.Name(), seed)
@@ -131,10 +135,15 @@ func (c *tally) avro(seed uint64, reader, writer *schema.Parsed) error {
 func (c *tally) avroIncompatible(r Result, rc, wc *avro.Schema, refused error) error {
 	if refused == nil {
 		// The library takes null for a field without a default whose type is a union with null; Java's does not.
-		if r.Findings[0].Kind != ReaderFieldMissingDefaultValue {
+		// It also takes an alias without a namespace for a name in any namespace.
+		switch r.Findings[0].Kind {
+		case ReaderFieldMissingDefaultValue:
+			c.known["a union with null needs a default, though the library fills in null"]++
+		case NameMismatch, MissingUnionBranch:
+			c.known["an alias is a full name, though the library takes it for one in any namespace"]++
+		default:
 			return fmt.Errorf("called incompatible, and the library resolves it: %+v", r.Findings)
 		}
-		c.known["a union with null needs a default, though the library fills in null"]++
 	}
 	if r.Example == nil {
 		return nil
@@ -210,4 +219,70 @@ func (c *tally) protobuf(seed uint64, reader, writer *schema.Parsed) error {
 		}
 	}
 	return nil
+}
+
+func TestOracleJSON(t *testing.T) {
+	c := newTally()
+	defer c.report(t)
+	eachPair(t, schema.JSON, func(seed uint64, pair schemagen.Pair) error {
+		return both(pair, func(reader, writer *schema.Parsed) error { return c.json(seed, reader, writer) })
+	})
+}
+
+func (c *tally) json(seed uint64, reader, writer *schema.Parsed) error {
+	r := Check(reader, writer, Options{})
+	c.verdict(r)
+	if lenient := Check(reader, writer, Options{Policy: Lenient, NoExample: true}); r.Compatible() && !lenient.Compatible() {
+		return fmt.Errorf("strict takes it and lenient does not: %+v", lenient.Findings)
+	}
+	rc, _ := reader.JSON.Compiled()
+	wc, _ := writer.JSON.Compiled()
+	if r.Example != nil {
+		v, err := jsonschema.UnmarshalJSON(strings.NewReader(r.Example.Record))
+		if err != nil || wc.Validate(v) != nil || rc.Validate(v) == nil {
+			return fmt.Errorf("the example %s is none (%v)", r.Example.Record, err)
+		}
+	}
+	if !r.Compatible() {
+		return nil
+	}
+	values := schemagen.JSONValue(writer.JSON)
+	for i := range valuesPerPair {
+		v := values.Example(int(seed) + i)
+		if wc.Validate(v) != nil {
+			continue
+		}
+		c.records++
+		err := rc.Validate(v)
+		if err == nil {
+			continue
+		}
+		if rule := jsonRule(err); rule != "" {
+			c.known[rule]++
+			continue
+		}
+		text, _ := json.Marshal(v)
+		return fmt.Errorf("called compatible, and the record %s is refused: %w", text, err)
+	}
+	return nil
+}
+
+// jsonRule names what the rules excuse: it looks for it anywhere in the error, whose other causes follow from it.
+func jsonRule(err error) string {
+	var v *jsonschema.ValidationError
+	if !errors.As(err, &v) {
+		return ""
+	}
+	var rule string
+	var walk func(v *jsonschema.ValidationError)
+	walk = func(v *jsonschema.ValidationError) {
+		if one, ok := v.ErrorKind.(*kind.OneOf); ok && len(one.Subschemas) > 1 {
+			rule = "oneOf may grow, though a value may then fit two alternatives"
+		}
+		for _, c := range v.Causes {
+			walk(c)
+		}
+	}
+	walk(v)
+	return rule
 }

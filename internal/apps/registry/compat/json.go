@@ -1,0 +1,652 @@
+package compat
+
+import (
+	"fmt"
+	"math/big"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"millrace/internal/apps/registry/schema"
+)
+
+// Kinds of JSON Schema. Keywords with limits add kinds of the form MAX_LENGTH_ADDED and MAX_LENGTH_DECREASED.
+const (
+	TypeNarrowed                    Kind = "TYPE_NARROWED"
+	TypeChanged                     Kind = "TYPE_CHANGED"
+	SchemaAdded                     Kind = "SCHEMA_ADDED"
+	EnumArrayNarrowed               Kind = "ENUM_ARRAY_NARROWED"
+	SumTypeNarrowed                 Kind = "SUM_TYPE_NARROWED"
+	ProductTypeExtended             Kind = "PRODUCT_TYPE_EXTENDED"
+	NotTypeExtended                 Kind = "NOT_TYPE_EXTENDED"
+	RequiredAttributeAdded          Kind = "REQUIRED_ATTRIBUTE_ADDED"
+	PropertyAddedToOpenContentModel Kind = "PROPERTY_ADDED_TO_OPEN_CONTENT_MODEL"
+	PropertyAddedNotCovered         Kind = "PROPERTY_ADDED_NOT_COVERED_BY_PARTIALLY_OPEN_CONTENT_MODEL"
+	PropertyRemovedFromClosed       Kind = "PROPERTY_REMOVED_FROM_CLOSED_CONTENT_MODEL"
+	PropertyRemovedNotCovered       Kind = "PROPERTY_REMOVED_NOT_COVERED_BY_PARTIALLY_OPEN_CONTENT_MODEL"
+	AdditionalPropertiesNarrowed    Kind = "ADDITIONAL_PROPERTIES_NARROWED"
+	AdditionalPropertiesRemoved     Kind = "ADDITIONAL_PROPERTIES_REMOVED"
+	ItemAddedToOpenContentModel     Kind = "ITEM_ADDED_TO_OPEN_CONTENT_MODEL"
+	ItemRemovedFromClosed           Kind = "ITEM_REMOVED_FROM_CLOSED_CONTENT_MODEL"
+	AdditionalItemsRemoved          Kind = "ADDITIONAL_ITEMS_REMOVED"
+	UniqueItemsAdded                Kind = "UNIQUE_ITEMS_ADDED"
+	MultipleOfChanged               Kind = "MULTIPLE_OF_CHANGED"
+	PatternAdded                    Kind = "PATTERN_ADDED"
+	PatternChanged                  Kind = "PATTERN_CHANGED"
+	DependencyAdded                 Kind = "DEPENDENCY_ADDED"
+	UnevaluatedPropertiesNarrowed   Kind = "UNEVALUATED_PROPERTIES_NARROWED"
+)
+
+// lenientKinds are what the lenient policy lets pass.
+var lenientKinds = map[Kind]bool{PropertyAddedToOpenContentModel: true, PropertyAddedNotCovered: true, PropertyRemovedFromClosed: true,
+	PropertyRemovedNotCovered: true, AdditionalPropertiesNarrowed: true, AdditionalPropertiesRemoved: true, UnevaluatedPropertiesNarrowed: true}
+
+// jsonPair is a question of the walk: does the reader take every value that the writer lets through.
+type jsonPair struct{ reader, writer *schema.Value }
+
+// jsonWalk answers by keywords: each keyword of the reader demands something, and the facts known of the writer must grant it. What
+// cannot be shown to be granted is a finding, so that a verdict of "fits" can be relied on.
+//
+// Schemas that hold themselves are guessed to fit while they are being compared; that is right unless a finding says otherwise, and
+// then that finding is what is told. A guess is about smaller values than the one at hand, so it may be made inside a "not" as well.
+type jsonWalk struct {
+	*budget
+	policy         Policy
+	reader, writer *schema.JSONSchema
+	known          map[jsonPair][]jsonSpot
+	open           map[jsonPair]bool
+	guessed        map[jsonPair]bool
+	bad            map[jsonPair][]jsonSpot
+	again          bool
+	patterns       map[string]*regexp.Regexp
+	steps          []string // from the record to the value at hand: property names, "0" for an element
+}
+
+// jsonSpot is a finding and where in a record it shows.
+type jsonSpot struct {
+	Finding
+	steps          []string
+	reader, writer schema.JSONNode
+}
+
+func checkJSON(reader, writer *schema.JSONSchema, b *budget, o Options) Result {
+	w := &jsonWalk{budget: b, policy: o.Policy, reader: reader, writer: writer, bad: map[jsonPair][]jsonSpot{}, patterns: map[string]*regexp.Regexp{}}
+	var spots []jsonSpot
+	for {
+		w.known, w.open, w.guessed, w.again = map[jsonPair][]jsonSpot{}, map[jsonPair]bool{}, map[jsonPair]bool{}, false
+		spots = w.compare(reader.Top(), writer.Top())
+		if !w.again || w.over {
+			break
+		}
+	}
+	var findings []Finding
+	told := map[Finding]bool{}
+	for _, s := range spots {
+		if len(findings) < findingLimit && !told[s.Finding] {
+			told[s.Finding] = true
+			findings = append(findings, s.Finding)
+		}
+	}
+	r := b.finish(findings)
+	if len(findings) > 0 && b.example(o) {
+		r.Example = jsonExample(w, spots)
+	}
+	return r
+}
+
+// compare asks whether reader takes all that writer lets through, and answers with what stands against it.
+func (w *jsonWalk) compare(r, wr schema.JSONNode) []jsonSpot {
+	p := jsonPair{r.Value, wr.Value}
+	if spots, ok := w.bad[p]; ok {
+		return spots
+	}
+	if spots, ok := w.known[p]; ok {
+		return spots
+	}
+	if w.open[p] {
+		w.guessed[p] = true
+		return nil
+	}
+	if !w.enter() {
+		return nil
+	}
+	defer w.leave()
+	w.open[p] = true
+	spots := w.granted(r, factsOf(w.writer, wr, w.budget))
+	delete(w.open, p)
+	w.known[p] = spots
+	if len(spots) > 0 {
+		w.bad[p] = spots
+		w.again = w.again || w.guessed[p]
+	}
+	return spots
+}
+
+func (w *jsonWalk) spot(r schema.JSONNode, f facts, pointer string, kind Kind, format string, args ...any) []jsonSpot {
+	if w.policy == Lenient && lenientKinds[kind] {
+		return nil
+	}
+	s := jsonSpot{Finding: Finding{"#" + r.Pointer + pointer, kind, fmt.Sprintf(format, args...)}, steps: slices.Clone(w.steps), reader: r}
+	if len(f.parts) > 0 {
+		s.writer = f.parts[0]
+	}
+	return []jsonSpot{s}
+}
+
+func (w *jsonWalk) inside(step string, ask func() []jsonSpot) []jsonSpot {
+	w.steps = append(w.steps, step)
+	defer func() { w.steps = w.steps[:len(w.steps)-1] }()
+	return ask()
+}
+
+// granted asks a schema of the reader against facts. When the facts alone do not do, the writer's alternatives are taken one by one:
+// each knows more.
+func (w *jsonWalk) granted(r schema.JSONNode, f facts) []jsonSpot {
+	if f.never || isTrue(r.Value) || !w.enter() {
+		return nil
+	}
+	defer w.leave()
+	if r.Value.Kind == schema.Bool {
+		return w.spot(r, f, "", SchemaAdded, "the reader takes no value here; remove the schema false")
+	}
+	spots := w.demands(r, f)
+	if len(spots) == 0 {
+		return nil
+	}
+	for i, p := range f.parts {
+		for _, keyword := range [...]string{"anyOf", "oneOf"} {
+			alternatives := listed(w.writer, p, keyword)
+			if len(alternatives) == 0 {
+				continue
+			}
+			first := true
+			for _, a := range alternatives {
+				more := facts{doc: f.doc, types: f.types, never: f.never}
+				more.parts = append(more.parts, f.parts[:i]...)
+				more.parts = append(more.parts, f.parts[i+1:]...)
+				more.add(withoutKeyword(p, keyword), w.budget)
+				more.add(a, w.budget)
+				if bad := w.granted(r, more); len(bad) > 0 {
+					if first {
+						spots = nil
+					}
+					first = false
+					spots = append(spots, bad...)
+				}
+			}
+			if first {
+				return nil
+			}
+			return spots
+		}
+	}
+	return spots
+}
+
+// withoutKeyword is a part whose alternatives are being taken one by one.
+func withoutKeyword(n schema.JSONNode, keyword string) schema.JSONNode {
+	rest := &schema.Value{Kind: schema.Object}
+	for _, m := range n.Value.Members {
+		if m.Name != keyword && m.Name != "allOf" && m.Name != "$ref" {
+			rest.Members = append(rest.Members, m)
+		}
+	}
+	n.Value = rest
+	return n
+}
+
+func isTrue(v *schema.Value) bool {
+	return v.Kind == schema.Bool && v.Bool || v.Kind == schema.Object && len(v.Members) == 0
+}
+
+// demands goes through the keywords of a schema of the reader.
+func (w *jsonWalk) demands(r schema.JSONNode, f facts) []jsonSpot {
+	var spots []jsonSpot
+	if ref, ok := r.Ref(); ok {
+		to, found := w.reader.Follow(r)
+		switch {
+		case !found:
+			return w.spot(r, f, "/$ref", ProductTypeExtended, "what %q refers to cannot be compared; write it out", ref)
+		case r.Draft <= schema.Draft7:
+			return w.granted(to, f)
+		}
+		spots = w.granted(to, f)
+	}
+	if bytesType(r.Value) && len(f.parts) > 0 && bytesType(f.parts[0].Value) {
+		return spots
+	}
+	spots = append(spots, w.types(r, f)...)
+	if len(spots) > 0 && f.types&declaredTypes(r.Value) == 0 {
+		return spots
+	}
+	spots = append(spots, w.enum(r, f)...)
+	if values, ok := f.values(); ok && w.allFit(r, values) {
+		return spots
+	}
+	if f.types&numberTypes != 0 {
+		spots = append(spots, w.numbers(r, f)...)
+	}
+	if f.types&stringType != 0 {
+		spots = append(spots, w.strings(r, f)...)
+	}
+	if f.types&objectType != 0 {
+		spots = append(spots, w.objects(r, f)...)
+	}
+	if f.types&arrayType != 0 {
+		spots = append(spots, w.arrays(r, f)...)
+	}
+	return append(spots, w.combinations(r, f)...)
+}
+
+func bytesType(v *schema.Value) bool {
+	text, ok := v.Str("connect.type")
+	return ok && text == "bytes"
+}
+
+// possible are the types a value can have, alternatives counted in.
+func (w *jsonWalk) possible(f facts) typeSet {
+	set := f.types
+	for _, p := range f.parts {
+		for _, keyword := range [...]string{"anyOf", "oneOf"} {
+			if list := listed(f.doc, p, keyword); len(list) > 0 {
+				var some typeSet
+				for _, n := range list {
+					some |= factsOf(f.doc, n, w.budget).types
+				}
+				set &= some
+			}
+		}
+	}
+	return set
+}
+
+func (w *jsonWalk) types(r schema.JSONNode, f facts) []jsonSpot {
+	mine, theirs := declaredTypes(r.Value), w.possible(f)
+	// A draft-04 reader takes 1.0 for no integer, and every other for one.
+	if theirs&^mine == 0 && !(r.Draft == schema.Draft4 && theirs&integerType != 0 && mine&numberTypes == integerType && !f.allDraft4()) {
+		return nil
+	}
+	if mine&theirs == 0 {
+		return w.spot(r, f, "/type", TypeChanged, "the writer writes %s and the reader takes %s; keep the type, or allow both", theirs, mine)
+	}
+	return w.spot(r, f, "/type", TypeNarrowed, "the writer may write %s and the reader takes %s only; allow all of the writer's types", theirs, mine)
+}
+
+func (f facts) allDraft4() bool {
+	return !slices.ContainsFunc(f.parts, func(n schema.JSONNode) bool { return n.Draft != schema.Draft4 })
+}
+
+func (t typeSet) String() string {
+	if t&numberTypes == numberTypes {
+		t &^= integerType
+	}
+	var names []string
+	for _, one := range []struct {
+		set  typeSet
+		name string
+	}{{nullType, "null"}, {booleanType, "boolean"}, {integerType, "integer"}, {fractionType, "number"}, {stringType, "string"}, {arrayType, "array"}, {objectType, "object"}} {
+		if t&one.set != 0 {
+			names = append(names, one.name)
+		}
+	}
+	if len(names) == 7-1 {
+		return "any type"
+	}
+	return strings.Join(names, " or ")
+}
+
+func (w *jsonWalk) enum(r schema.JSONNode, f facts) []jsonSpot {
+	mine := enumerated(r.Value)
+	if mine == nil {
+		return nil
+	}
+	values, ok := f.values()
+	if !ok && f.types&^(nullType|booleanType) == 0 {
+		if ok = true; f.types&nullType != 0 {
+			values = append(values, &schema.Value{Kind: schema.Null})
+		}
+		if f.types&booleanType != 0 {
+			values = append(values, &schema.Value{Kind: schema.Bool}, &schema.Value{Kind: schema.Bool, Bool: true})
+		}
+	}
+	if !ok {
+		return w.spot(r, f, "/enum", EnumArrayNarrowed, "the reader takes listed values only and the writer may write others; remove the list, or list the values in the writer first")
+	}
+	for _, v := range values {
+		if !w.spend() || !slices.ContainsFunc(mine, func(m *schema.Value) bool { return sameData(m, v) }) {
+			return w.spot(r, f, "/enum", EnumArrayNarrowed, "the reader's list lacks the value %s; keep it in the list", v.Append(nil))
+		}
+	}
+	return nil
+}
+
+// allFit tells whether every listed value surely fits the plain keywords of a schema. Whatever it does not understand it denies.
+func (w *jsonWalk) allFit(r schema.JSONNode, values []*schema.Value) bool {
+	return !slices.ContainsFunc(values, func(v *schema.Value) bool { return !w.fits(r, v) })
+}
+
+func (w *jsonWalk) fits(r schema.JSONNode, v *schema.Value) bool {
+	if !w.enter() {
+		return false
+	}
+	defer w.leave()
+	if isTrue(r.Value) || r.Value.Kind == schema.Bool {
+		return isTrue(r.Value)
+	}
+	one := facts{doc: w.reader, types: typeOf(v), parts: []schema.JSONNode{{Draft: r.Draft, Value: &schema.Value{Kind: schema.Object,
+		Members: []schema.Member{{Name: "const", Value: v}}}}}}
+	if typeOf(v)&(arrayType|objectType) != 0 || r.Value.Get("$ref") != nil || typeOf(v)&^declaredTypes(r.Value) != 0 ||
+		r.Draft == schema.Draft4 && typeOf(v) == integerType && strings.ContainsAny(v.Text, ".eE") || len(w.enum(r, one)) > 0 {
+		return false
+	}
+	for _, m := range r.Value.Members {
+		n := rational(m.Value)
+		x := rational(v)
+		switch m.Name {
+		case "maxLength":
+			if v.Kind == schema.String && (n == nil || big.NewRat(int64(len([]rune(v.Text))), 1).Cmp(n) > 0) {
+				return false
+			}
+		case "minLength":
+			if v.Kind == schema.String && (n == nil || big.NewRat(int64(len([]rune(v.Text))), 1).Cmp(n) < 0) {
+				return false
+			}
+		case "pattern":
+			if v.Kind == schema.String && !w.matches(m.Value.Text, v.Text) {
+				return false
+			}
+		case "multipleOf":
+			if x != nil && (n == nil || n.Sign() == 0 || !new(big.Rat).Quo(x, n).IsInt()) {
+				return false
+			}
+		case "maximum", "minimum", "exclusiveMaximum", "exclusiveMinimum":
+			if x != nil && !keepsBounds(r, x) {
+				return false
+			}
+		case "allOf":
+			for _, c := range listed(w.reader, r, m.Name) {
+				if !w.fits(c, v) {
+					return false
+				}
+			}
+		case "anyOf":
+			if !slices.ContainsFunc(listed(w.reader, r, m.Name), func(c schema.JSONNode) bool { return w.fits(c, v) }) {
+				return false
+			}
+		case "oneOf", "not", "if", "format", "$recursiveRef", "$dynamicRef":
+			return false
+		}
+	}
+	return true
+}
+
+func keepsBounds(r schema.JSONNode, x *big.Rat) bool {
+	for _, sign := range [...]int{-1, 1} {
+		for _, b := range boundsOf(r, sign) {
+			if c := x.Cmp(b.at) * sign; c < 0 || c == 0 && b.open {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func (w *jsonWalk) matches(pattern, text string) bool {
+	re, ok := w.patterns[pattern]
+	if !ok {
+		re, _ = regexp.Compile(pattern)
+		w.patterns[pattern] = re
+	}
+	return re != nil && re.MatchString(text)
+}
+
+func (w *jsonWalk) numbers(r schema.JSONNode, f facts) []jsonSpot {
+	var spots []jsonSpot
+	for _, sign := range [...]int{-1, 1} {
+		for _, b := range boundsOf(r, sign) {
+			if !f.within(b, sign) {
+				name := boundKeywords[sign][0]
+				kind, words := limitKind(name, f.count(name, sign) != nil || f.count(boundKeywords[sign][1], sign) != nil, sign)
+				spots = append(spots, w.spot(r, f, "/"+name, kind, "the reader's %s of %s %s; relax or remove it", name, b.at.RatString(), words)...)
+			}
+		}
+	}
+	if m := rational(r.Value.Get("multipleOf")); m != nil && m.Sign() > 0 && !f.multiple(m) {
+		spots = append(spots, w.spot(r, f, "/multipleOf", MultipleOfChanged, "the reader takes multiples of %s only and the writer may write others; remove multipleOf", m.RatString())...)
+	}
+	return spots
+}
+
+// multiple tells whether all the writer's numbers are multiples of m.
+func (f facts) multiple(m *big.Rat) bool {
+	if f.types&fractionType == 0 && new(big.Rat).Inv(m).IsInt() {
+		return true
+	}
+	return slices.ContainsFunc(f.parts, func(p schema.JSONNode) bool {
+		own := rational(p.Value.Get("multipleOf"))
+		return own != nil && new(big.Rat).Quo(own, m).IsInt()
+	})
+}
+
+// limitKind names a limit that was added or made tighter: MAX_LENGTH_ADDED, MIN_ITEMS_INCREASED.
+func limitKind(keyword string, had bool, sign int) (Kind, string) {
+	var name strings.Builder
+	for _, c := range keyword {
+		if c >= 'A' && c <= 'Z' {
+			name.WriteByte('_')
+		}
+		name.WriteRune(c)
+	}
+	upper := strings.ToUpper(name.String())
+	switch {
+	case !had:
+		return Kind(upper + "_ADDED"), "is new, and the writer knows none"
+	case sign < 0:
+		return Kind(upper + "_DECREASED"), "is smaller than the writer's"
+	}
+	return Kind(upper + "_INCREASED"), "is greater than the writer's"
+}
+
+// limit checks a keyword that counts: sign -1 for a greatest, 1 for a least number; least is known besides.
+func (w *jsonWalk) limit(r schema.JSONNode, f facts, keyword string, sign int, alsoKnown *big.Rat) []jsonSpot {
+	n := rational(r.Value.Get(keyword))
+	if n == nil || sign > 0 && n.Sign() <= 0 {
+		return nil
+	}
+	own := f.count(keyword, sign)
+	for _, k := range []*big.Rat{own, alsoKnown} {
+		if k != nil && k.Cmp(n)*sign >= 0 {
+			return nil
+		}
+	}
+	kind, words := limitKind(keyword, own != nil, sign)
+	return w.spot(r, f, "/"+keyword, kind, "the reader's %s of %s %s; relax or remove it", keyword, n.RatString(), words)
+}
+
+func (w *jsonWalk) strings(r schema.JSONNode, f facts) []jsonSpot {
+	spots := append(w.limit(r, f, "maxLength", -1, nil), w.limit(r, f, "minLength", 1, nil)...)
+	if pattern, ok := r.Value.Str("pattern"); ok {
+		kind := PatternAdded
+		for _, p := range f.parts {
+			own, has := p.Value.Str("pattern")
+			if own == pattern && has {
+				return spots
+			}
+			if has {
+				kind = PatternChanged
+			}
+		}
+		spots = append(spots, w.spot(r, f, "/pattern", kind, "the reader takes texts that match %q only; remove the pattern, or keep the writer's", pattern)...)
+	}
+	return spots
+}
+
+func (w *jsonWalk) arrays(r schema.JSONNode, f facts) []jsonSpot {
+	spots := append(w.limit(r, f, "maxItems", -1, nil), w.limit(r, f, "minItems", 1, nil)...)
+	if u := r.Value.Get("uniqueItems"); u != nil && u.Bool && !f.has("uniqueItems", u) {
+		if most := f.count("maxItems", -1); most == nil || most.Cmp(big.NewRat(1, 1)) > 0 {
+			spots = append(spots, w.spot(r, f, "/uniqueItems", UniqueItemsAdded, "the reader takes no element twice and the writer may write one twice; remove uniqueItems")...)
+		}
+	}
+	spots = append(spots, w.elements(r, f)...)
+	return append(spots, w.unchanged(r, f, "contains", "minContains", "maxContains", "unevaluatedItems")...)
+}
+
+// elements compares lists place by place: every part of the writer may be the one that grants.
+func (w *jsonWalk) elements(r schema.JSONNode, f facts) []jsonSpot {
+	prefix, rest := elements(w.reader, r)
+	if prefix == nil && rest == nil {
+		return nil
+	}
+	var best []jsonSpot
+	for i, p := range append(slices.Clone(f.parts), schema.JSONNode{Value: &schema.Value{Kind: schema.Object}}) {
+		if i == len(f.parts) && i > 0 {
+			break
+		}
+		theirPrefix, theirRest := elements(w.writer, p)
+		spots := w.elementsOf(r, f, prefix, rest, theirPrefix, theirRest)
+		if len(spots) == 0 {
+			return nil
+		}
+		if best == nil || len(theirPrefix) > 0 || theirRest != nil {
+			best = spots
+		}
+	}
+	return best
+}
+
+func (w *jsonWalk) elementsOf(r schema.JSONNode, f facts, prefix []schema.JSONNode, rest *schema.JSONNode, theirPrefix []schema.JSONNode, theirRest *schema.JSONNode) []jsonSpot {
+	var spots []jsonSpot
+	most := f.count("maxItems", -1)
+	count := max(len(prefix), len(theirPrefix)) + 1 // the last stands for all further ones
+	for i := range count {
+		if most != nil && most.Cmp(big.NewRat(int64(i), 1)) <= 0 {
+			break
+		}
+		mine, theirs := rest, theirRest
+		if i < len(prefix) {
+			mine = &prefix[i]
+		}
+		if i < len(theirPrefix) {
+			theirs = &theirPrefix[i]
+		}
+		if mine == nil || isTrue(mine.Value) {
+			continue
+		}
+		if theirs != nil && theirs.Value.Kind == schema.Bool && !theirs.Value.Bool {
+			if i >= len(theirPrefix) {
+				break
+			}
+			return spots // a place that nothing may stand at ends the list
+		}
+		closed := mine.Value.Kind == schema.Bool
+		spots = append(spots, w.inside(strconv.Itoa(i), func() []jsonSpot {
+			switch {
+			case theirs == nil && closed:
+				return w.spot(r, f, "/items", AdditionalItemsRemoved, "the reader takes no further elements and the writer may write some; allow them")
+			case theirs == nil:
+				return w.spot(*mine, f, "", ItemAddedToOpenContentModel, "the reader describes an element that the writer left open; allow every value for it")
+			case closed:
+				return w.spot(r, f, "/items", ItemRemovedFromClosed, "the reader takes no element %d and the writer writes one; keep its schema", i)
+			}
+			return w.compare(*mine, *theirs)
+		})...)
+	}
+	return spots
+}
+
+// has tells whether a part of the writer has the keyword with the very same value.
+func (f facts) has(keyword string, v *schema.Value) bool {
+	return slices.ContainsFunc(f.parts, func(p schema.JSONNode) bool {
+		own := p.Value.Get(keyword)
+		return own != nil && sameData(own, v)
+	})
+}
+
+// unchanged demands that keywords which are not compared otherwise are the same on both sides, and refer to nothing.
+func (w *jsonWalk) unchanged(r schema.JSONNode, f facts, keywords ...string) []jsonSpot {
+	var spots []jsonSpot
+	for _, keyword := range keywords {
+		v := r.Value.Get(keyword)
+		if v == nil || isTrue(v) || f.has(keyword, v) && !strings.Contains(string(v.Append(nil)), `Ref":`) && !strings.Contains(string(v.Append(nil)), `$ref":`) {
+			continue
+		}
+		kind, _ := limitKind(keyword, false, 0)
+		spots = append(spots, w.spot(r, f, "/"+keyword, Kind(strings.TrimSuffix(string(kind), "_ADDED")+"_CHANGED"),
+			"%s was added or changed, which is not compared further; keep it as the writer has it", keyword)...)
+	}
+	return spots
+}
+
+func (w *jsonWalk) combinations(r schema.JSONNode, f facts) []jsonSpot {
+	var spots []jsonSpot
+	for _, c := range listed(w.reader, r, "allOf") {
+		if bad := w.granted(c, f); len(bad) > 0 {
+			spots = append(spots, bad...)
+		}
+	}
+	for _, keyword := range [...]string{"anyOf", "oneOf"} {
+		spots = append(spots, w.oneOfMany(r, f, keyword)...)
+	}
+	if n, ok := w.reader.Child(r, "not"); ok && !w.excluded(n, f) {
+		spots = append(spots, w.spot(r, f, "/not", NotTypeExtended, "the reader refuses what fits its not, and the writer may write such a value; keep or narrow the not")...)
+	}
+	return append(spots, w.unchanged(r, f, "if", "then", "else")...)
+}
+
+// oneOfMany demands that one of the reader's alternatives takes all the facts allow; types and listed values are taken one by one.
+func (w *jsonWalk) oneOfMany(r schema.JSONNode, f facts, keyword string) []jsonSpot {
+	list := listed(w.reader, r, keyword)
+	if len(list) == 0 {
+		return nil
+	}
+	takes := func(f facts) bool {
+		return slices.ContainsFunc(list, func(c schema.JSONNode) bool { return len(w.granted(c, f)) == 0 })
+	}
+	if takes(f) {
+		return nil
+	}
+	if len(list) == 1 {
+		return w.granted(list[0], f)
+	}
+	all := true
+	for set := nullType; set <= objectType && all; set <<= 1 {
+		if f.types&set != 0 && f.types != set {
+			one := f
+			one.types = set
+			if set == fractionType { // integers are tried apart, but a schema of numbers takes both
+				one.types = f.types & numberTypes
+			}
+			all = takes(one)
+		} else if f.types == set {
+			all = false
+		}
+	}
+	if values, ok := f.values(); ok && !all {
+		all = !slices.ContainsFunc(values, func(v *schema.Value) bool {
+			return !slices.ContainsFunc(list, func(c schema.JSONNode) bool { return w.fits(c, v) })
+		})
+	}
+	if all {
+		return nil
+	}
+	return w.spot(r, f, "/"+keyword, SumTypeNarrowed, "none of the reader's alternatives takes all that the writer may write here; keep the alternatives, or add one that does")
+}
+
+// excluded tells whether nothing that the facts allow fits a schema of the reader.
+func (w *jsonWalk) excluded(n schema.JSONNode, f facts) bool {
+	inner := factsOf(w.reader, n, w.budget)
+	if inner.never || w.possible(inner)&w.possible(f) == 0 {
+		return true
+	}
+	// The writer's own not says so, if it refuses at least as much: then the roles are turned round.
+	turned := &jsonWalk{budget: w.budget, policy: Strict, reader: w.writer, writer: w.reader, known: map[jsonPair][]jsonSpot{}, open: map[jsonPair]bool{},
+		guessed: map[jsonPair]bool{}, bad: map[jsonPair][]jsonSpot{}, patterns: w.patterns}
+	for _, p := range f.parts {
+		if own, ok := w.writer.Child(p, "not"); ok && len(turned.compare(own, n)) == 0 && !turned.again {
+			return true
+		}
+	}
+	return false
+}
