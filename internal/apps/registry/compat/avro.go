@@ -222,6 +222,8 @@ func (w *avroWalk) tell(p avroPair, path string) {
 	switch {
 	case wr.Kind == schema.AvroUnion:
 		w.tellUnionWriter(r, wr, path)
+	case r.Kind == schema.AvroUnion && slices.ContainsFunc(r.Branches, func(b *schema.AvroNode) bool { return w.seen[avroPair{b, wr}] }):
+		// A type inside itself: what is wrong with it is told where it first stands.
 	case r.Kind == schema.AvroUnion:
 		w.found(path, MissingUnionBranch, "the reader's union has no branch that can read %s%s; add such a branch",
 			article(wr), w.nearBranch(r, wr))

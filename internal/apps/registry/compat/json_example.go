@@ -316,12 +316,15 @@ func (m *jsonMaker) wrap(n schema.JSONNode, steps []string, leaf any) any {
 	}
 	f := m.shaped(factsOf(m.w.writer, n, m.w.budget), steps[0])
 	i, err := strconv.Atoi(steps[0])
-	if err == nil && f.types&arrayType != 0 && m.elementSchema(f, i) != nil {
+	if err == nil && f.types&arrayType != 0 && (m.elementSchema(f, i) != nil || f.types&objectType == 0) {
 		list := m.array(f, 3)[0].([]any)
 		for len(list) <= i {
 			list = append(list, m.elementOf(f, len(list), 3))
 		}
-		list[i] = m.wrap(*m.elementSchema(f, i), steps[1:], leaf)
+		list[i] = leaf
+		if child := m.elementSchema(f, i); child != nil {
+			list[i] = m.wrap(*child, steps[1:], leaf)
+		}
 		return list
 	}
 	object := m.object(f, 4)
