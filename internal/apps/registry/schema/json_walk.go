@@ -41,10 +41,13 @@ func (v *Value) child(token string) *Value {
 	return nil
 }
 
+// pointerToken escapes a name for a JSON pointer. It is made once: a replacer builds tables on its first use.
+var pointerToken = strings.NewReplacer("~", "~0", "/", "~1")
+
 // step goes one token down and takes over the address that the value there gives itself.
 func (n JSONNode) step(v *Value, token string) JSONNode {
 	n.Value = v
-	n.Pointer += "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(token)
+	n.Pointer += "/" + pointerToken.Replace(token)
 	if id, ok := n.ownID(); ok {
 		n.Base = resolveAddress(n.Base, id)
 	}
