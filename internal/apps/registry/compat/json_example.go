@@ -146,7 +146,11 @@ func (m *jsonMaker) objects(s jsonSpot, own []any) []any {
 				}
 			}
 			for _, value := range values {
-				list = append(list, withProperty(base, name, value))
+				object := withProperty(base, name, value)
+				if s.writer.Value != nil {
+					object = m.complete(factsOf(m.w.writer, s.writer, m.w.budget), object, 3)
+				}
+				list = append(list, object)
 			}
 		}
 		break
@@ -249,6 +253,26 @@ func (m *jsonMaker) object(f facts, depth int) map[string]any {
 	for name := range f.required() {
 		object[name] = m.propertyOf(f, name, depth-1)
 	}
+	return m.complete(f, object, depth)
+}
+
+// complete adds the properties that others of the object depend on.
+func (m *jsonMaker) complete(f facts, object map[string]any, depth int) map[string]any {
+	for _, p := range f.parts {
+		for _, keyword := range [...]string{"dependencies", "dependentRequired"} {
+			list := p.Value.Get(keyword)
+			for _, name := range memberNames(list) {
+				if _, has := object[name]; !has || list.Get(name).Kind != schema.Array {
+					continue
+				}
+				for _, item := range list.Get(name).Items {
+					if _, has := object[item.Text]; !has {
+						object[item.Text] = m.propertyOf(f, item.Text, depth-1)
+					}
+				}
+			}
+		}
+	}
 	return object
 }
 
@@ -332,7 +356,7 @@ func (m *jsonMaker) wrap(n schema.JSONNode, steps []string, leaf any) any {
 		leaf = m.wrap(*child, steps[1:], leaf)
 	}
 	object[steps[0]] = leaf
-	return object
+	return m.complete(f, object, 4)
 }
 
 // shaped adds the alternative that knows the next step, if the facts do not.

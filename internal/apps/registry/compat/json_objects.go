@@ -112,8 +112,12 @@ func (w *jsonWalk) unlisted(r schema.JSONNode, f facts) []jsonSpot {
 	}
 	var spots []jsonSpot
 	closed := false
+	listed := r.Value.Get("properties")
 	for _, p := range f.parts {
 		for _, name := range memberNames(p.Value.Get("properties")) {
+			if len(patterns) == 0 && listed.Get(name) != nil {
+				continue // compared as a listed one
+			}
 			spots = append(spots, w.inside(name, func() []jsonSpot { return w.writersProperty(r, f, name) })...)
 		}
 		_, kind := w.property(w.writer, p, "\x00no such name\x00")
@@ -195,18 +199,17 @@ func (w *jsonWalk) grantsFurther(p, s schema.JSONNode, pattern string) bool {
 		if !ok {
 			continue
 		}
-		if fits := len(w.compare(s, child)) == 0; !fits && !(pattern == "" && w.readerPattern(s, other)) {
-			return false
-		} else if fits && other == pattern {
+		fits := len(w.compare(s, child)) == 0
+		if fits && other == pattern {
 			return true // every name that matters matches it
+		}
+		if !fits {
+			return false
 		}
 	}
 	rest, ok := w.writer.Child(p, "additionalProperties")
 	return ok && len(w.compare(s, rest)) == 0
 }
-
-// readerPattern tells whether the reader has the same pattern, so that its names are not further ones.
-func (w *jsonWalk) readerPattern(schema.JSONNode, string) bool { return false }
 
 // dependencies asks what the reader demands beside a property.
 func (w *jsonWalk) dependencies(r schema.JSONNode, f facts, required map[string]bool) []jsonSpot {
