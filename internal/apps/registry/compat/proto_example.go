@@ -298,7 +298,7 @@ func (d *protoDifference) field(wf, rf protoreflect.FieldDescriptor, v protorefl
 		written, found := protoItems(wf, v), protoItems(rf, got)
 		if !rf.IsList() && !read.Has(rf) {
 			if wf.Message() != nil || rf.Message() != nil || len(written) != 1 || !protoSame(wf, rf, written[0], got) {
-				d.note(closedEnumRule(wf, rf, written), "at %s: the value is lost", path)
+				d.note(lossRule(wf, rf, written), "at %s: the value is lost", path)
 			}
 			return
 		}
@@ -319,11 +319,7 @@ func protoItems(fd protoreflect.FieldDescriptor, v protoreflect.Value) []protore
 
 func (d *protoDifference) items(wf, rf protoreflect.FieldDescriptor, written, found []protoreflect.Value, path string) {
 	if len(written) != len(found) {
-		rule := closedEnumRule(wf, rf, written)
-		if !rf.IsList() && (wf.Message() != nil || protoScalarGroup(wf) == textGroup) {
-			rule = ruleLabel
-		}
-		d.note(rule, "at %s: %d values were written and the reader sees %d", path, len(written), len(found))
+		d.note(lossRule(wf, rf, written), "at %s: %d values were written and the reader sees %d", path, len(written), len(found))
 		return
 	}
 	for i := range written {
@@ -377,6 +373,15 @@ func (d *protoDifference) value(wf, rf protoreflect.FieldDescriptor, written, fo
 		}
 		d.note(rule, "at %s: the writer wrote %v and the reader sees %v", path, written, found)
 	}
+}
+
+// lossRule excuses values of a field that the reader does not see.
+func lossRule(wf, rf protoreflect.FieldDescriptor, written []protoreflect.Value) protoRule {
+	sameShape := wf.Message() != nil && rf.Message() != nil || protoScalarGroup(wf) == textGroup && protoScalarGroup(rf) == textGroup
+	if wf.IsList() && !rf.IsList() && sameShape {
+		return ruleLabel
+	}
+	return closedEnumRule(wf, rf, written)
 }
 
 // closedEnumRule excuses values that an enum of the reader does not know and sets aside. An integer of the writer is narrowed first.
