@@ -150,15 +150,22 @@ func (f *facts) add(n schema.JSONNode, b *budget) {
 	f.never = f.never || f.types == 0
 }
 
-// enumerated are the values of enum or const; nil when there is neither.
+// enumerated are the values that enum and const leave; nil when there is neither.
 func enumerated(v *schema.Value) []*schema.Value {
-	if c := v.Get("const"); c != nil {
-		return []*schema.Value{c}
+	constant, list := v.Get("const"), v.Get("enum")
+	if list == nil || list.Kind != schema.Array {
+		if constant != nil {
+			return []*schema.Value{constant}
+		}
+		return nil
 	}
-	if e := v.Get("enum"); e != nil && e.Kind == schema.Array {
-		return append([]*schema.Value{}, e.Items...)
+	values := []*schema.Value{}
+	for _, item := range list.Items {
+		if constant == nil || sameData(item, constant) {
+			values = append(values, item)
+		}
 	}
-	return nil
+	return values
 }
 
 // listed are the schemas of a keyword that holds a list.
