@@ -51,6 +51,11 @@ var table = []line{
 
 	{"apps/cli", "kafka/record checker checker/load config metrics", franz + " github.com/spf13/cobra"},
 	{"apps/lag", "metrics", franz},
+	{"apps/registry/schema", "", "github.com/twmb/avro github.com/santhosh-tekuri/jsonschema/v6 github.com/bufbuild/protocompile google.golang.org/protobuf"},
+	{"apps/registry/schema/schemagen", "apps/registry/schema", "google.golang.org/protobuf github.com/bufbuild/protocompile pgregory.net/rapid"},
+	{"apps/registry/compat", "apps/registry/schema", "github.com/twmb/avro github.com/santhosh-tekuri/jsonschema/v6 google.golang.org/protobuf"},
+	{"apps/registry/state", "apps/registry/schema", ""},
+	{"apps/registry", "apps/registry/schema apps/registry/compat apps/registry/state", franz},
 
 	{"boot", "*", "*"},
 	{"cmd/millrace", "boot apps/cli", ""},

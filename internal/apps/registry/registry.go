@@ -27,7 +27,7 @@ type Options struct {
 	Logger *slog.Logger
 	// Authorizer is asked about every request (all are allowed).
 	Authorizer Authorizer
-	// Checker judges compatibility (every schema fits).
+	// Checker judges compatibility (package compat).
 	Checker state.Checker
 	// Metrics are told what happens (nobody is).
 	Metrics Metrics
@@ -75,6 +75,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Authorizer == nil {
 		o.Authorizer = everybody{}
+	}
+	if o.Checker == nil {
+		o.Checker = checker{}
 	}
 	if o.Body == 0 {
 		o.Body = 8 << 20

@@ -40,7 +40,7 @@ type exchange struct {
 func TestRequests(t *testing.T) {
 	base := *registryURL
 	if base == "" {
-		r := open(t, NewMemory(), Options{Checker: addedField{}})
+		r := open(t, NewMemory(), Options{})
 		server := httptest.NewServer(r.Handler())
 		t.Cleanup(server.Close)
 		base = server.URL
