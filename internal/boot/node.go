@@ -96,7 +96,7 @@ func (n *Node) startAdmin() error {
 
 func (n *Node) start() error {
 	s := n.o.Settings
-	listeners, err := broker.ListenersOf(s)
+	listeners, err := broker.ListenersOf(s, n.o.Env.Clock, n.o.Log)
 	if err != nil {
 		return err
 	}

@@ -211,12 +211,18 @@ func TestAnswersFromManyGoroutines(t *testing.T) {
 	s := newStage(t, Options{}, Listener{})
 	c := s.dial()
 	const n = 2000
+	over := make(chan struct{})
+	t.Cleanup(func() { close(over) })
 	go func() {
-		for r := range s.came {
-			go s.answer(r, 0)
+		for {
+			select {
+			case r := <-s.came:
+				go s.answer(r, 0)
+			case <-over:
+				return
+			}
 		}
 	}()
-	t.Cleanup(func() { close(s.came) })
 	go func() {
 		for i := range int32(n) {
 			f := leave(i)

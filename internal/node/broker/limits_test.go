@@ -3,6 +3,7 @@ package broker
 import (
 	"bytes"
 	"crypto/tls"
+	"log/slog"
 	"net"
 	"runtime"
 	"testing"
@@ -99,7 +100,7 @@ func TestSocketBuffersAreSet(t *testing.T) {
 // broker is not concerned, and one success forgives everything.
 func TestFailedHandshakesWait(t *testing.T) {
 	file, roots := pemFile(t)
-	cfg, err := tlsOf(settings(t, "ssl.keystore.location="+file).Listener("X"))
+	cfg, err := tlsOf(settings(t, "ssl.keystore.location="+file).Listener("X"), env.Real().Clock, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -269,7 +270,7 @@ func (s *stage) settled() bool {
 // TestRubbishOnBothKinds: TLS on a plain port and the other way round end the connection, with nothing kept.
 func TestRubbishOnBothKinds(t *testing.T) {
 	file, _ := pemFile(t)
-	cfg, err := tlsOf(settings(t, "ssl.keystore.location="+file).Listener("X"))
+	cfg, err := tlsOf(settings(t, "ssl.keystore.location="+file).Listener("X"), env.Real().Clock, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

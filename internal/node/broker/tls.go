@@ -2,22 +2,22 @@ package broker
 
 import (
 	"crypto/tls"
-	"encoding/pem"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
-	"strings"
 
 	"millrace/internal/config"
+	"millrace/internal/node/env"
 )
 
 // ListenersOf makes the listeners that the settings name, certificates loaded. A listener on localhost opens both of
 // its addresses.
-func ListenersOf(s Settings) (all []Listener, err error) {
+func ListenersOf(s Settings, clock env.Clock, log *slog.Logger) (all []Listener, err error) {
 	for _, in := range s.Listeners() {
 		l := Listener{Name: in.Name, AdvertisedHost: in.Advertised.Host, AdvertisedPort: int32(in.Advertised.Port)}
 		if in.TLS() {
-			if l.TLS, err = tlsOf(s.Listener(in.Name)); err != nil {
+			if l.TLS, err = tlsOf(s.Listener(in.Name), clock, log); err != nil {
 				return nil, fmt.Errorf("listener %s: %w", in.Name, err)
 			}
 		}
@@ -35,48 +35,17 @@ func ListenersOf(s Settings) (all []Listener, err error) {
 	return all, nil
 }
 
-// tlsOf reads the certificate of a listener: from a PEM file with key and chain, or from the settings themselves.
-func tlsOf(v config.Values) (*tls.Config, error) {
-	cert, err := certificateOf(v)
+// tlsOf serves the certificate of a listener, as it is in its file at the time of each handshake.
+func tlsOf(v config.Values, clock env.Clock, log *slog.Logger) (*tls.Config, error) {
+	lowest, highest, err := tlsVersions(v.List("ssl.enabled.protocols"))
 	if err != nil {
 		return nil, err
 	}
-	c := &tls.Config{Certificates: []tls.Certificate{cert}}
-	c.MinVersion, c.MaxVersion, err = tlsVersions(v.List("ssl.enabled.protocols"))
-	return c, err
-}
-
-func certificateOf(v config.Values) (tls.Certificate, error) {
-	key, chain := []byte(v.String("ssl.keystore.key")), []byte(v.String("ssl.keystore.certificate.chain"))
-	from := "ssl.keystore.key and ssl.keystore.certificate.chain"
-	if file := v.String("ssl.keystore.location"); file != "" {
-		content, err := os.ReadFile(file)
-		if err != nil {
-			return tls.Certificate{}, fmt.Errorf("ssl.keystore.location cannot be read: %w", err)
-		}
-		key, chain, from = content, content, file
+	k := &keystore{values: v, file: v.String("ssl.keystore.location"), clock: clock, log: log}
+	if err := k.load(); err != nil {
+		return nil, err
 	}
-	if encrypted(key) {
-		return tls.Certificate{}, fmt.Errorf("the private key in %s is encrypted: decrypt it first, for example with openssl pkey", from)
-	}
-	cert, err := tls.X509KeyPair(chain, key)
-	if err != nil {
-		return cert, fmt.Errorf("no certificate with its private key in %s: %w", from, err)
-	}
-	return cert, nil
-}
-
-// encrypted: the first private key of the text has a password.
-func encrypted(text []byte) bool {
-	for {
-		var b *pem.Block
-		if b, text = pem.Decode(text); b == nil {
-			return false
-		}
-		if strings.HasSuffix(b.Type, "PRIVATE KEY") {
-			return b.Type == "ENCRYPTED PRIVATE KEY" || strings.Contains(b.Headers["Proc-Type"], "ENCRYPTED")
-		}
-	}
+	return &tls.Config{GetCertificate: k.certificate, MinVersion: lowest, MaxVersion: highest}, nil
 }
 
 func tlsVersions(names []string) (lowest, highest uint16, err error) {
