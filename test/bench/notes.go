@@ -15,7 +15,9 @@ Tried: the checksum while the bytes are still in the cache, 1-11 %, not kept. A 
 decides, see row 15.`,
 	"7": `The unflushed runs of the same build have a p99 of 0.9-1.5 ms, so reader, appender and answers are not it. Of five flushed runs two
 have a p99 of 5-6 ms, and three hold one stall of 120-190 ms, which every record of that time sees. Whether the disk stalls or the
-sync loop makes it stall is not found out; Kafka does not sync in its runs of this comparison.`,
+sync loop makes it stall is not found out; Kafka does not sync in its runs of this comparison. Tried: two more runs under strace had no
+such stall (70,000 fdatasyncs: median 0.4 ms, p99 0.9, p99.9 3.7, longest 31; delays p99 9-12 ms), and a bare loop of write and
+fdatasync at the same 100 MB/s none above 28 ms in 36 s.`,
 	"8": `Five of the milliseconds are the linger. The bar was set when Kafka took 45 ms at this rate; in these runs it
 took 9, 10 and 77, and half of 9 is less than the linger.`,
 	"10": `A gigabyte sent by bare sendfile takes 0.32-0.38 CPU s (row 9), and a warm Kafka 0.62-0.80 here: the bar asks for as little as the
