@@ -56,12 +56,13 @@ func (t *T) shell(script string, env ...string) error {
 	return nil
 }
 
-// fetchKcat downloads kcat and what it needs with a private state of apt, and unpacks it.
+// fetchKcat downloads kcat and what it needs with a private state of apt, and unpacks it; also where it is installed and only not in
+// the PATH.
 const fetchKcat = `
 cd "$DIR"; mkdir -p lists/partial cache/archives/partial root
 apt() { apt-get -qq -y -o Dir::State::lists="$DIR/lists" -o Dir::Cache="$DIR/cache" -o Dir::Cache::archives="$DIR/cache/archives" -o Debug::NoLocking=1 -o APT::Sandbox::User= "$@"; }
 apt update
-apt install --download-only --no-install-recommends kcat
+apt install --reinstall --download-only --no-install-recommends kcat
 for deb in cache/archives/*.deb; do dpkg -x "$deb" root; done
 test -x root/usr/bin/kcat
 rm -rf lists cache`
