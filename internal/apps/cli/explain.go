@@ -138,7 +138,7 @@ func short(err error) string {
 // explain is what people are shown.
 func explain(err error) string {
 	switch {
-	case errors.As(err, new(about)), errors.As(err, new(unreachable)), errors.As(err, new(usageError)):
+	case errors.As(err, new(about)), errors.As(err, new(unreachable)), errors.As(err, new(registryUnreachable)), errors.As(err, new(usageError)):
 		return err.Error()
 	case errors.Is(err, context.DeadlineExceeded):
 		return "no answer came in time: give it longer with --timeout, or look at the broker's log"

@@ -211,6 +211,7 @@ func TestVerifyResult(t *testing.T) {
 // TestHelp: the help of every command, as people see it.
 func TestHelp(t *testing.T) {
 	t.Setenv("MILLRACE_BOOTSTRAP", "")
+	t.Setenv("MILLRACE_REGISTRY", "")
 	var b bytes.Buffer
 	a := &app{hooks: Hooks{Version: "1"}, in: strings.NewReader(""), out: &b, err: &b, now: time.Now}
 	for _, path := range []string{"", "dev", "serve", "topic", "topic create", "topic list", "topic describe", "topic alter", "topic delete", "produce", "consume",

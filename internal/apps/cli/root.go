@@ -68,11 +68,12 @@ type app struct {
 	err   io.Writer
 	now   func() time.Time
 
-	bootstrap string
-	output    string
-	timeout   time.Duration
-	tls       bool
-	tlsCA     string
+	bootstrap   string
+	registryURL string
+	output      string
+	timeout     time.Duration
+	tls         bool
+	tlsCA       string
 }
 
 // Run runs one command line and returns its exit code.
@@ -123,7 +124,7 @@ Start one on this machine with "millrace dev", then, in another terminal:
 
 Every command but dev and serve works against any Kafka cluster: name it with --bootstrap or MILLRACE_BOOTSTRAP.
 
-Exit codes: 0 done; 1 failed; 2 the command line is wrong; 3 no broker can be reached; 4 verify found a broken promise;
+Exit codes: 0 done; 1 failed; 2 the command line is wrong; 3 no broker or registry can be reached; 4 verify found a broken promise;
 130 interrupted.`,
 		SilenceErrors: true, SilenceUsage: true,
 		Args: cobra.NoArgs,
@@ -283,7 +284,7 @@ func exitCode(err error) int {
 	switch {
 	case errors.As(err, &usage), cobraUsage(err.Error()):
 		return exitUsage
-	case errors.As(err, new(unreachable)):
+	case errors.As(err, new(unreachable)), errors.As(err, new(registryUnreachable)):
 		return exitUnreachable
 	case errors.Is(err, errFound):
 		return exitFound
