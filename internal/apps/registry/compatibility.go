@@ -3,11 +3,14 @@ package registry
 import (
 	"encoding/json"
 	"errors"
+	"strings"
 
 	"millrace/internal/apps/registry/state"
 )
 
-// /compatibility: would this schema be taken? The check runs beside the state, so a hostile schema delays nobody else.
+// /compatibility: would this schema be taken? The check runs beside the state, so a hostile schema delays nobody else. The parameter
+// level, which is ours, compares at another level than the one that is set; the answer names it, so that a client can tell a registry
+// that does not know the parameter.
 func compatibilityRoutes() []route {
 	return []route{
 		on("/compatibility/subjects/{subject}/versions", map[string]func(*request) (any, error){"POST": func(q *request) (any, error) {
@@ -25,6 +28,7 @@ func compatibilityRoutes() []route {
 
 type verdict struct {
 	Fits           bool            `json:"is_compatible"`
+	Level          string          `json:"level,omitempty"`
 	Messages       []string        `json:"messages,omitempty"`
 	CounterExample json.RawMessage `json:"counterExample,omitempty"`
 }
@@ -44,14 +48,18 @@ func (q *request) compare(version int) (any, error) {
 	q.Look(func(s *state.State) {
 		c, refused = s.Compare(ctx, q.rules, q.subject(), version, b.schema(), q.flag("normalize"))
 	})
+	level := strings.ToUpper(q.query.Get("level"))
+	if refused == nil && level != "" {
+		refused = c.At(level)
+	}
 	var found state.Result
 	if refused == nil {
 		found, refused = c.Run(ctx, q.rules)
 	}
-	return q.verdict(found, fault(refused))
+	return q.verdict(found, level, fault(refused))
 }
 
-func (q *request) verdict(found state.Result, err error) (any, error) {
+func (q *request) verdict(found state.Result, level string, err error) (any, error) {
 	var e *state.Error
 	if errors.As(err, &e) && e.Code == state.InvalidSchema && q.flag("verbose") {
 		return verdict{Messages: []string{e.Message}}, nil
@@ -59,7 +67,7 @@ func (q *request) verdict(found state.Result, err error) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := verdict{Fits: found.Fits()}
+	v := verdict{Fits: found.Fits(), Level: level}
 	if q.flag("verbose") {
 		v.Messages, v.CounterExample = found.Findings, found.CounterExample
 	}

@@ -35,7 +35,7 @@ func on(pattern string, methods map[string]func(*request) (any, error)) route {
 
 // routes are collected from the files of the resources.
 var routes = concat(rootRoutes(), schemasRoutes(), subjectsRoutes(), versionsRoutes(), compatibilityRoutes(), configRoutes(), modeRoutes(),
-	contextsRoutes(), serverRoutes(), fsckRoutes())
+	contextsRoutes(), serverRoutes(), fsckRoutes(), settingsRoutes())
 
 func concat(lists ...[]route) (all []route) {
 	for _, l := range lists {

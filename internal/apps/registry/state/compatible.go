@@ -96,6 +96,12 @@ func (s *State) Compare(ctx context.Context, r Rules, subject string, version in
 	return c, nil
 }
 
+// At compares at this level instead of the one that is set.
+func (c *Comparison) At(level string) *Error {
+	c.config.Level = level
+	return c.config.validate()
+}
+
 // Run checks what Compare prepared.
 func (c *Comparison) Run(ctx context.Context, r Rules) (Result, *Error) {
 	if strings.TrimSpace(c.text.Text) == "" {

@@ -1,5 +1,10 @@
 package state
 
+import (
+	"maps"
+	"slices"
+)
+
 // ConfigOf is what is set for exactly this subject or context. The default context and the global one always have settings: those
 // that hold where nothing is set.
 func (s *State) ConfigOf(subject string) (Config, bool) {
@@ -82,3 +87,26 @@ func (s *State) writable(subject string) *Error {
 }
 
 func importing(mode string) bool { return mode == Import || mode == Forward }
+
+// NamedConfig and NamedMode are what is set for a subject, for a context (":.c:") or, with an empty name, for the default one.
+type (
+	NamedConfig struct {
+		Subject string `json:"subject"`
+		Config
+	}
+	NamedMode struct {
+		Subject string `json:"subject"`
+		Mode    string `json:"mode"`
+	}
+)
+
+// Settings is everything that is set, by name: also for subjects that have no schema.
+func (s *State) Settings() (configs []NamedConfig, modes []NamedMode) {
+	for _, name := range slices.Sorted(maps.Keys(s.configs)) {
+		configs = append(configs, NamedConfig{name, s.configs[name]})
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.modes)) {
+		modes = append(modes, NamedMode{name, s.modes[name]})
+	}
+	return configs, modes
+}
