@@ -86,10 +86,14 @@ func (t *T) kcatCommand(args ...string) *exec.Cmd {
 	return cmd
 }
 
-// venv is the interpreter that has confluent-kafka.
+// pythonPackages: the extras of confluent-kafka ask for the newest certificates, which not every index has, so that what the
+// serializers import is named here.
+const pythonPackages = `confluent-kafka==2.16.1 attrs cachetools certifi httpx2 authlib fastavro avro requests jsonschema protobuf googleapis-common-protos`
+
+// venv is the interpreter that has confluent-kafka with its serializers.
 func (t *T) venv() string {
-	dir, err := cached("python", func(dir string) error {
-		return t.shell(`python3 -m venv "$DIR" && "$DIR/bin/python" -m pip -q --disable-pip-version-check install confluent-kafka==2.16.1`, "DIR="+dir)
+	dir, err := cached("python-serializers", func(dir string) error {
+		return t.shell(`python3 -m venv "$DIR" && "$DIR/bin/python" -m pip -q --disable-pip-version-check install `+pythonPackages, "DIR="+dir)
 	})
 	t.must(err, "confluent-kafka for Python", "it needs python3 with its venv module, and a package index that pip reaches")
 	return filepath.Join(dir, "bin", "python")

@@ -1,11 +1,13 @@
 // Command conformance runs other people's clients and tools against a broker: kcat, the Java tools of Apache Kafka 4.3.1,
-// confluent-kafka for Python, franz-go, and requests written byte by byte where no client would send them. The same cases run
+// confluent-kafka for Python, franz-go, and requests written byte by byte where no client would send them. The clients and
+// serializers of schema registries run against Millrace's registry, whose schemas that broker keeps. The same cases run
 // against Apache Kafka, which is the oracle: a case that fails there is wrong. At the end, Apache's DumpLogSegments reads every
 // file of the data directory, after a clean stop and after kill -9 under load and recovery.
 //
 //	go run ./test/conformance                        Millrace from bin/millrace
 //	go run ./test/conformance -broker kafka          the oracle
-//	go run ./test/conformance -addr HOST:PORT        a broker that already runs (no dump)
+//	go run ./test/conformance -addr HOST:PORT        a broker that already runs (no dump); -registry URL: with this registry
+//	go run ./test/conformance -beside                `millrace registry` instead of the registry inside the node
 //	go run ./test/conformance -smoke                 one client of each family, for CI
 //	go run ./test/conformance -run 'java/|raw/crc'   some cases
 package main
@@ -40,6 +42,8 @@ func main() {
 	broker := flag.String("broker", "millrace", "millrace or kafka: the broker to start")
 	addr := flag.String("addr", "", "address of a broker that runs already; overrides -broker")
 	binary := flag.String("binary", "bin/millrace", "Millrace's binary")
+	registry := flag.String("registry", "", "address of a schema registry that runs already")
+	beside := flag.Bool("beside", false, "start a registry beside Millrace's node instead of asking the one inside it")
 	smoke := flag.Bool("smoke", false, "only one client of each family")
 	run := flag.String("run", "", "only the cases whose name this regular expression matches")
 	list := flag.Bool("list", false, "print the names of the cases")
@@ -56,7 +60,7 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	s := &suite{ctx: ctx, addr: *addr, kind: *broker, binary: *binary, smoke: *smoke}
+	s := &suite{ctx: ctx, addr: *addr, kind: *broker, binary: *binary, registry: *registry, beside: *beside, smoke: *smoke}
 	if err := s.open(); err != nil {
 		fatal(err)
 	}
@@ -88,6 +92,10 @@ type suite struct {
 	left   int // left out
 	smoke  bool
 	began  time.Time
+
+	registry   string // its address; empty: none was asked yet
+	beside     bool   // no registry inside the node
+	registries []*target.Process
 }
 
 // settings let short cases be short and small limits be reached; both brokers get the same.
@@ -122,6 +130,9 @@ func (s *suite) open() error {
 }
 
 func (s *suite) close() {
+	for _, p := range s.registries {
+		p.Stop()
+	}
 	if s.broker != nil {
 		s.broker.Stop()
 	}

@@ -1,5 +1,5 @@
 // Package target starts the broker under test, Apache Kafka or Millrace, as a child process: the same options for both, so
-// that the bench, the conformance cases and the crash runs treat them alike.
+// that the bench, the conformance cases and the crash runs treat them alike. It also starts a schema registry beside either.
 package target
 
 import (
@@ -20,7 +20,7 @@ import (
 
 // Options say which broker to start and how.
 type Options struct {
-	Kind      string            // "kafka" or "millrace"
+	Kind      string            // "kafka", "millrace" or "registry"
 	Binary    string            // millrace's binary; empty means bin/millrace
 	Dir       string            // data directory, kept by Stop and Kill
 	Port      int               // 0 picks a free one
@@ -30,6 +30,8 @@ type Options struct {
 	Env       []string          // added to the child's environment
 	Log       string            // file for the child's output; empty means Dir + ".log"
 	Config    string            // where Kafka's properties go; empty means Dir + ".properties"
+	Bootstrap string            // a registry's: the cluster that keeps its schemas
+	Topic     string            // a registry's: where they lie; empty means _schemas
 }
 
 // Process is a running broker.
@@ -110,17 +112,16 @@ func command(o Options) ([]string, error) {
 		return kafkaCommand(o)
 	case "millrace":
 		return millraceCommand(o)
+	case "registry":
+		return registryCommand(o)
 	}
 	return nil, fmt.Errorf("unknown broker %q: kafka or millrace", o.Kind)
 }
 
 func millraceCommand(o Options) ([]string, error) {
-	binary := o.Binary
-	if binary == "" {
-		binary = "bin/millrace"
-	}
-	if _, err := os.Stat(binary); err != nil {
-		return nil, fmt.Errorf("%w: run `make build` first", err)
+	binary, err := millrace(o)
+	if err != nil {
+		return nil, err
 	}
 	admin, err := FreePort()
 	if err != nil {
@@ -133,14 +134,26 @@ func millraceCommand(o Options) ([]string, error) {
 	return args, nil
 }
 
-// WaitReady returns once the broker answers ApiVersions.
+// millrace is the path of the binary.
+func millrace(o Options) (string, error) {
+	binary := o.Binary
+	if binary == "" {
+		binary = "bin/millrace"
+	}
+	if _, err := os.Stat(binary); err != nil {
+		return "", fmt.Errorf("%w: run `make build` first", err)
+	}
+	return binary, nil
+}
+
+// WaitReady returns once the broker answers ApiVersions, or the registry GET /.
 func (p *Process) WaitReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 60*time.Second)
 	defer cancel()
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		if Answers(p.Addr()) == nil {
+		if p.answers() == nil {
 			return nil
 		}
 		select {
@@ -151,6 +164,13 @@ func (p *Process) WaitReady(ctx context.Context) error {
 		case <-tick.C:
 		}
 	}
+}
+
+func (p *Process) answers() error {
+	if p.Kind == "registry" {
+		return RegistryAnswers(p.URL())
+	}
+	return Answers(p.Addr())
 }
 
 // Answers sends one ApiVersions v0 request and reads the answer.

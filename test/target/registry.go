@@ -1,0 +1,38 @@
+package target
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// URL is the address of a registry that was started by itself.
+func (p *Process) URL() string { return "http://" + p.Addr() }
+
+// registryCommand is Millrace's registry beside a cluster, whosoever's it is.
+func registryCommand(o Options) ([]string, error) {
+	binary, err := millrace(o)
+	if err != nil {
+		return nil, err
+	}
+	args := []string{binary, "registry", "--bootstrap", o.Bootstrap, "--listen", "127.0.0.1:" + strconv.Itoa(o.Port)}
+	if o.Topic != "" {
+		args = append(args, "--topic", o.Topic)
+	}
+	return args, nil
+}
+
+// RegistryAnswers asks a registry for its root.
+func RegistryAnswers(url string) error {
+	client := http.Client{Timeout: 5 * time.Second}
+	answer, err := client.Get(url + "/")
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return fmt.Errorf("GET %s/ answers %s", url, answer.Status)
+	}
+	return nil
+}
