@@ -49,6 +49,17 @@ func explainAdmin(err error) error {
 	return err
 }
 
+// explainRegistry does the same for the schema registry's port.
+func explainRegistry(err error) error {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("%w: another program listens there, perhaps another schema registry; stop it, or choose another port with schema.registry.listeners (dev: --override schema.registry.listeners=http://localhost:8082; registry: --listen)", plain(err))
+	case addressMissing(err):
+		return fmt.Errorf("%w: this machine does not have that address; name one of its own in schema.registry.listeners", plain(err))
+	}
+	return err
+}
+
 // plain takes the system's repetition of the address out of an error of the network.
 func plain(err error) error {
 	return errors.New(repetition.ReplaceAllString(err.Error(), ""))

@@ -23,20 +23,26 @@ func (n *Node) inProcess() broker.Listener {
 
 // startApps makes the client that apps reach the cluster with, and starts the apps.
 func (n *Node) startApps() error {
-	self := n.interBroker()
-	client, err := kgo.NewClient(kgo.SeedBrokers(self), kgo.ClientID("millrace"), kgo.SoftwareNameAndVersion("millrace", n.o.Version),
-		kgo.Dialer(func(ctx context.Context, network, address string) (net.Conn, error) {
-			if address == self {
-				return n.pipe.Dial(ctx, network, address)
-			}
-			return n.o.Env.Network.Dial(ctx, network, address)
-		}))
+	client, err := kgo.NewClient(append(n.inProcessClient(), kgo.ClientID("millrace"))...)
 	if err != nil {
 		return err
 	}
 	n.client = client
 	n.metrics.Groups(lag.Collector(client, lag.Options{Now: n.o.Env.Clock.Now}))
+	n.schemas.open(n.inProcessClient())
 	return nil
+}
+
+// inProcessClient are the options of a client that reaches this node through the pipe and others by the network.
+func (n *Node) inProcessClient() []kgo.Opt {
+	self := n.interBroker()
+	return []kgo.Opt{kgo.SeedBrokers(self), kgo.SoftwareNameAndVersion("millrace", n.o.Version),
+		kgo.Dialer(func(ctx context.Context, network, address string) (net.Conn, error) {
+			if address == self {
+				return n.pipe.Dial(ctx, network, address)
+			}
+			return n.o.Env.Network.Dial(ctx, network, address)
+		})}
 }
 
 // interBroker is the address that the metadata tells other brokers.

@@ -40,10 +40,11 @@ type Node struct {
 	pipe    *broker.Pipe
 
 	// Set by Start in this order; what was reached is taken down by Stop.
-	admin  *admin.Server
-	host   *host.Host
-	broker *broker.Broker
-	client *kgo.Client // of the apps, through the pipe
+	admin   *admin.Server
+	schemas *schemas
+	host    *host.Host
+	broker  *broker.Broker
+	client  *kgo.Client // of the apps, through the pipe
 
 	// What HTTP requests look at while Start is under way.
 	opened   atomic.Pointer[host.Host]
@@ -67,6 +68,7 @@ func Start(o Options) (*Node, error) {
 	n := &Node{o: o, metrics: metrics.New(o.Version), pipe: &broker.Pipe{}}
 	n.metrics.State.Set(stateStarting)
 	n.metrics.LogDirs(n.logDirs)
+	n.schemas = newSchemas(n)
 	if err := n.startAdmin(); err != nil {
 		return nil, err
 	}
@@ -101,6 +103,9 @@ func (n *Node) start() error {
 		return err
 	}
 	if err := n.tryPorts(listeners); err != nil {
+		return err
+	}
+	if err := n.schemas.bind(); err != nil {
 		return err
 	}
 	n.metrics.State.Set(stateRecovering)
@@ -183,6 +188,9 @@ func (n *Node) Endpoints() (all []broker.Endpoint) {
 	return all
 }
 
+// RegistryURLs are where the schema registry is served.
+func (n *Node) RegistryURLs() []string { return n.schemas.urls }
+
 // AdminAddresses are where the admin port listens.
 func (n *Node) AdminAddresses() []string { return n.admin.Addresses() }
 
@@ -196,13 +204,14 @@ func (n *Node) Stop(ctx context.Context) error {
 	n.recovery.Stopping()
 	n.metrics.State.Set(stateStopping)
 	var first error
+	requests, cancel := context.WithTimeout(ctx, n.half(ctx))
+	defer cancel()
+	n.schemas.stop(requests)
 	if n.client != nil {
 		n.client.Close()
 	}
 	if n.broker != nil {
-		requests, cancel := context.WithTimeout(ctx, n.half(ctx))
 		first = n.broker.Stop(requests)
-		cancel()
 	}
 	if n.host != nil {
 		first = errors.Join(first, within(ctx, n.host.Close))

@@ -4,46 +4,227 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
+	"strconv"
+	"sync"
 	"time"
 
-	"millrace/internal/apps/cli"
+	"github.com/twmb/franz-go/pkg/kgo"
+
 	"millrace/internal/apps/registry"
+	"millrace/internal/config"
+	"millrace/internal/node/env"
 )
 
-// runRegistry runs a schema registry beside a cluster until ctx ends.
-func runRegistry(ctx context.Context, version string, o cli.RegistryOptions, out io.Writer) error {
-	l, err := net.Listen("tcp", o.Listen)
-	if err != nil {
-		return err
-	}
-	defer l.Close()
-	r, err := registry.Open(ctx, registry.Options{Client: o.Client, Topic: o.Topic, Logger: logger(), Version: version})
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	fmt.Fprintf(out, "millrace %s, schema registry\n  registry http://%s\n", version, l.Addr())
-	return serveHTTP(ctx, l, r.Handler())
+// schemas is the schema registry inside a node: HTTP ports that are bound when the node starts, and the registry behind them, which is
+// opened once the broker serves and opened again when it loses its topic. Kafka is served whatever becomes of it.
+//
+//	bind    the ports are bound; requests wait
+//	open    the broker serves: the registry is opened, on the side
+//	stop    requests under way end, then the registry does; the broker is stopped after it
+type schemas struct {
+	// Constant after construction.
+	env       env.Env
+	options   registry.Options
+	addresses []config.Address
+
+	// Set by bind.
+	http    *http.Server
+	bound   []net.Listener
+	urls    []string
+	serving sync.WaitGroup
+
+	// Set by open.
+	cancel  context.CancelFunc
+	keeping sync.WaitGroup
+
+	mu      sync.Mutex
+	now     *registry.Registry // guarded by mu; nil while it is not open
+	why     error              // guarded by mu; why it is not open, nil while that is tried for the first time
+	changed chan struct{}      // guarded by mu; closed when now or why changes
 }
 
-// serveHTTP serves until ctx ends, then lets requests under way end.
-func serveHTTP(ctx context.Context, l net.Listener, h http.Handler) error {
-	s := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 5 * time.Minute,
-		MaxHeaderBytes: 64 << 10}
-	failed := make(chan error, 1)
-	go func() { failed <- s.Serve(l) }()
-	select {
-	case err := <-failed:
-		return err
-	case <-ctx.Done():
+func newSchemas(n *Node) *schemas {
+	s := n.o.Settings
+	a := &schemas{env: n.o.Env, addresses: s.RegistryListeners(), changed: make(chan struct{})}
+	a.options = registry.Options{Topic: s.String("schema.registry.topic"), Logger: n.o.Log, Version: n.o.Version,
+		FixedModes: !s.Bool("schema.registry.mode.mutability"), Body: s.Int64("schema.registry.request.max.bytes"),
+		Timeout: s.Duration("schema.registry.request.timeout.ms"), ParseTimeout: s.Duration("schema.registry.parse.timeout.ms"), Now: n.o.Env.Clock.Now}
+	return a
+}
+
+// bind binds every address, or none, and takes requests, which wait for open.
+func (a *schemas) bind() error {
+	a.http = registryServer(a)
+	for _, address := range a.addresses {
+		if err := a.bindAll(address); err != nil {
+			a.closePorts()
+			return explainRegistry(err)
+		}
 	}
-	within, cancel := context.WithTimeout(context.Background(), stopWithin)
-	defer cancel()
-	if err := s.Shutdown(within); err != nil && !errors.Is(err, context.DeadlineExceeded) {
-		return err
+	for _, l := range a.bound {
+		a.serving.Go(func() {
+			if err := a.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+				a.options.Logger.Error("the schema registry's port stopped", "address", l.Addr().String(), "error", err)
+			}
+		})
 	}
 	return nil
+}
+
+// bindAll binds one entry of the settings: localhost is two addresses with one port, of which the machine may lack the second.
+func (a *schemas) bindAll(address config.Address) error {
+	for i, at := range address.Bind() {
+		if at.Port == 0 {
+			at.Port = address.Port // what the first one got
+		}
+		l, err := a.env.Network.Listen("tcp", at.String())
+		if err != nil && i > 0 && addressMissing(err) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("the schema registry cannot listen on %s: %w", at, err)
+		}
+		a.bound = append(a.bound, l)
+		if _, port, err := net.SplitHostPort(l.Addr().String()); err == nil {
+			address.Port, _ = strconv.Atoi(port)
+		}
+		if address.Host == "" {
+			address.Host, _, _ = net.SplitHostPort(l.Addr().String())
+		}
+	}
+	a.urls = append(a.urls, "http://"+address.String())
+	return nil
+}
+
+// closePorts takes back what bind has done without serving it.
+func (a *schemas) closePorts() {
+	for _, l := range a.bound {
+		l.Close()
+	}
+	a.bound, a.urls = nil, nil
+}
+
+// open opens the registry on the side, with a client that the options reach the cluster with.
+func (a *schemas) open(client []kgo.Opt) {
+	if len(a.bound) == 0 {
+		return
+	}
+	a.options.Client = client
+	ctx, cancel := context.WithCancel(context.Background())
+	a.cancel = cancel
+	a.keeping.Go(func() { a.keep(ctx) })
+}
+
+// How long it waits before it tries again to open the registry: twice as long each time.
+const (
+	firstRetry = time.Second
+	lastRetry  = time.Minute
+)
+
+// keep keeps the registry open until ctx ends.
+func (a *schemas) keep(ctx context.Context) {
+	pause := firstRetry
+	said := ""
+	for ctx.Err() == nil {
+		r, err := registry.Open(ctx, a.options)
+		if err == nil {
+			pause, said = firstRetry, ""
+			a.set(r, nil)
+			select {
+			case <-r.Lost():
+			case <-ctx.Done():
+			}
+			err = r.Healthy()
+			a.set(nil, err)
+			r.Close()
+		} else if ctx.Err() == nil {
+			a.set(nil, err)
+			if text := err.Error(); text != said {
+				a.options.Logger.Error("the schema registry is not open; Kafka is served all the same", "error", err)
+				said = text
+			}
+		}
+		a.pause(ctx, pause)
+		pause = min(2*pause, lastRetry)
+	}
+}
+
+func (a *schemas) pause(ctx context.Context, d time.Duration) {
+	over := make(chan struct{})
+	t := a.env.Clock.AfterFunc(d, func() { close(over) })
+	defer t.Stop()
+	select {
+	case <-over:
+	case <-ctx.Done():
+	}
+}
+
+func (a *schemas) set(r *registry.Registry, why error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.now, a.why = r, why
+	close(a.changed)
+	a.changed = make(chan struct{})
+}
+
+// ServeHTTP gives a request to the registry. While it is opened for the first time the request waits.
+func (a *schemas) ServeHTTP(w http.ResponseWriter, h *http.Request) {
+	ctx, cancel := context.WithTimeout(h.Context(), a.options.Timeout)
+	defer cancel()
+	r, err := a.opened(ctx)
+	if err != nil {
+		registry.Refuse(w, h, err)
+		return
+	}
+	r.Handler().ServeHTTP(w, h)
+}
+
+func (a *schemas) opened(ctx context.Context) (*registry.Registry, error) {
+	for {
+		a.mu.Lock()
+		now, why, changed := a.now, a.why, a.changed
+		a.mu.Unlock()
+		if now != nil || why != nil {
+			return now, why
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil, errors.New("the schema registry is still being opened; try again")
+		}
+	}
+}
+
+// Healthy is nil while the registry works or is opened for the first time.
+func (a *schemas) Healthy() error {
+	a.mu.Lock()
+	now, why := a.now, a.why
+	a.mu.Unlock()
+	if now != nil {
+		return now.Healthy()
+	}
+	return why
+}
+
+// stop lets requests under way end until ctx does, and closes the registry.
+func (a *schemas) stop(ctx context.Context) {
+	if a.http == nil {
+		return
+	}
+	a.mu.Lock()
+	waiting := a.now == nil && a.why == nil
+	a.mu.Unlock()
+	if waiting {
+		a.set(nil, errors.New("the schema registry stops"))
+	}
+	if a.http.Shutdown(ctx) != nil {
+		a.http.Close()
+	}
+	a.serving.Wait()
+	if a.cancel != nil {
+		a.cancel()
+	}
+	a.keeping.Wait()
 }

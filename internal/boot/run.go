@@ -56,7 +56,7 @@ func serve(ctx context.Context, version string, o cli.ServeOptions, out io.Write
 	return run(ctx, Options{Env: env.Real(), Settings: s, Version: version, Log: log}, func(n *Node) {
 		fmt.Fprintf(out, "millrace %s, node %d of cluster %s\n", version, s.NodeID(), n.host.ClusterID())
 		report(out, n)
-		fmt.Fprintf(out, "  data    %s\n", strings.Join(s.LogDirs(), ", "))
+		fmt.Fprintf(out, "  data     %s\n", strings.Join(s.LogDirs(), ", "))
 	})
 }
 
@@ -77,8 +77,10 @@ func dev(ctx context.Context, version string, o cli.DevOptions, out io.Writer) e
 	set("listeners", "PLAINTEXT://localhost:"+strconv.Itoa(o.Port))
 	set("auto.create.topics.enable", "true")
 	set("group.initial.rebalance.delay.ms", "0")
-	if o.Port != 9092 {
+	set("schema.registry.listeners", "http://localhost:8081")
+	if o.Port != 9092 { // a second node on this machine: it must not want the first one's ports
 		set("admin.listeners", "127.0.0.1:0")
+		set("schema.registry.listeners", "http://localhost:0")
 	}
 	flags, err := config.ParseOverrides(o.Overrides)
 	if err != nil {
@@ -95,7 +97,7 @@ func dev(ctx context.Context, version string, o cli.DevOptions, out io.Writer) e
 	return run(ctx, Options{Env: env.Real(), Settings: s, Version: version, Log: log, Limits: broker.Limits{ConnectionsPerIP: -1}}, func(n *Node) {
 		fmt.Fprintf(out, "millrace %s, one node for development\n", version)
 		at := report(out, n)
-		fmt.Fprintf(out, "  data    %s (kept after a stop)\n\n%s\nCtrl-C stops it.\n", data, example(at))
+		fmt.Fprintf(out, "  data     %s (kept after a stop)\n\n%s\nCtrl-C stops it.\n", data, example(at))
 	})
 }
 
@@ -140,11 +142,14 @@ func report(out io.Writer, n *Node) (first string) {
 		if first == "" {
 			first = Address(e)
 		}
-		fmt.Fprintf(out, "  kafka   %s (%s, listening on %s)\n", Address(e), e.Name, strings.Join(bound[e.Name], " and "))
+		fmt.Fprintf(out, "  kafka    %s (%s, listening on %s)\n", Address(e), e.Name, strings.Join(bound[e.Name], " and "))
 		bound[e.Name] = nil
 	}
+	for _, url := range n.RegistryURLs() {
+		fmt.Fprintf(out, "  registry %s\n", url)
+	}
 	for _, a := range n.AdminAddresses() {
-		fmt.Fprintf(out, "  admin   http://%s (/metrics, /healthz, /readyz)\n", a)
+		fmt.Fprintf(out, "  admin    http://%s (/metrics, /healthz, /readyz)\n", a)
 	}
 	return first
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -67,10 +68,15 @@ func TestDevSaysWhereItIs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"127.0.0.1:", dir, "echo hello | " + program + " produce t1 --bootstrap " + at, "http://127.0.0.1:"} {
+	for _, want := range []string{"127.0.0.1:", dir, "echo hello | " + program + " produce t1 --bootstrap " + at, "http://127.0.0.1:", "  registry http://localhost:"} {
 		if !strings.Contains(printed, want) {
 			t.Errorf("%q is not in:\n%s", want, printed)
 		}
+	}
+	if resp, err := http.Get(address(t, printed, "registry") + "/subjects"); err != nil || resp.StatusCode != 200 {
+		t.Errorf("the registry: %v %v", resp, err)
+	} else {
+		resp.Body.Close()
 	}
 	if !strings.HasPrefix(at, "localhost:") || strings.HasSuffix(at, ":0") {
 		t.Errorf("it is reached at %s", at)

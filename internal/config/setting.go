@@ -120,7 +120,7 @@ func newTable(parts ...[]Setting) *table {
 var (
 	brokerTable = newTable(identitySettings, listenersSettings, quorumSettings, logSettings, replicationSettings,
 		groupSettings, transactionSettings, quotaSettings, observeSettings, remoteSettings, securitySettings,
-		ownSettings, removedSettings)
+		registrySettings, ownSettings, removedSettings)
 	topicTable        = newTable(topicSettings, removedTopicSettings)
 	dynamicGroupTable = newTable(dynamicGroupSettings)
 )

@@ -12,6 +12,7 @@ func (l *loading) checkTogether() {
 	l.checkQuorum()
 	l.checkListeners()
 	l.checkAdmin()
+	l.checkRegistry()
 	l.checkOrder("group.min.session.timeout.ms", "group.max.session.timeout.ms")
 	l.checkOrder("log.cleaner.min.compaction.lag.ms", "log.cleaner.max.compaction.lag.ms")
 	dirs := l.s.LogDirs()

@@ -101,6 +101,8 @@ type Registry struct {
 	jobs   chan *job
 	cancel context.CancelFunc
 	ended  sync.WaitGroup
+	lost   chan struct{} // closed when the log is not followed any more
+	calm   chan struct{} // closed when others have had their time to object
 
 	asked   bool // our question was read; owned by follow
 	settled atomic.Bool
@@ -129,7 +131,7 @@ func Open(ctx context.Context, o Options) (*Registry, error) {
 func OpenLog(ctx context.Context, log Log, o Options) (*Registry, error) {
 	o = o.withDefaults()
 	running, cancel := context.WithCancel(context.Background())
-	r := &Registry{o: o, log: log, me: rand.Text(), jobs: make(chan *job), cancel: cancel}
+	r := &Registry{o: o, log: log, me: rand.Text(), jobs: make(chan *job), cancel: cancel, lost: make(chan struct{}), calm: make(chan struct{})}
 	r.rules = state.Rules{Check: o.Checker, Parse: newCache(o.Metrics.Parsed).parse, Limits: o.Limits, FixedModes: o.FixedModes}
 	r.view.open()
 	r.ended.Add(1)
@@ -187,6 +189,7 @@ func (r *Registry) follow(ctx context.Context) {
 	}
 	r.cut.Store(&err)
 	r.view.end(err)
+	close(r.lost)
 }
 
 // view is the state with those who wait for it to move.

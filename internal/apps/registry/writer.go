@@ -69,6 +69,7 @@ func (r *Registry) write(ctx context.Context) {
 		return
 	}
 	r.settled.Store(true)
+	close(r.calm)
 	w := writer{Registry: r}
 	for {
 		select {

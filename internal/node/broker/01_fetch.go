@@ -24,7 +24,6 @@ package broker
 import (
 	"encoding/binary"
 	"fmt"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -77,10 +76,11 @@ const (
 	fetchParked
 )
 
-var fetches = sync.Pool{New: func() any { return new(fetch) }}
-
 func handleFetch(r *Request) error {
-	f := fetches.Get().(*fetch)
+	f, ok := r.b.fetches.Get().(*fetch)
+	if !ok {
+		f = new(fetch)
+	}
 	if err := f.req.Parse(r.Version, r.Body); err != nil {
 		r.abandon()
 		return err
@@ -403,6 +403,7 @@ func (f *fetch) assembleCopies(r *Request, pieces [][]byte, size int) (err error
 
 // end puts the object back.
 func (f *fetch) end() {
+	b := f.r.b
 	clear(f.asked)
 	clear(f.parts)
 	clear(f.reads)
@@ -411,6 +412,6 @@ func (f *fetch) end() {
 	f.r, f.session, f.id, f.hints = nil, nil, 0, leaderHints{}
 	f.size, f.mustSay, f.err = 0, false, wire.None
 	if cap(f.asked) <= 4096 {
-		fetches.Put(f)
+		b.fetches.Put(f)
 	}
 }

@@ -96,6 +96,7 @@ type Broker struct {
 	metrics  counts
 	sessions *sessionCache
 	failures *failures
+	fetches  sync.Pool // of *fetch, which keep a timer of this broker's clock
 	policies policyCache
 	asked    Limits                     // as given
 	counted  atomic.Pointer[connLimits] // in force

@@ -1,0 +1,57 @@
+package boot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"time"
+
+	"millrace/internal/apps/cli"
+	"millrace/internal/apps/registry"
+)
+
+// runRegistry runs a schema registry beside a cluster until ctx ends.
+func runRegistry(ctx context.Context, version string, o cli.RegistryOptions, out io.Writer) error {
+	l, err := net.Listen("tcp", o.Listen)
+	if err != nil {
+		return explainRegistry(fmt.Errorf("the schema registry cannot listen on %s: %w", o.Listen, err))
+	}
+	defer l.Close()
+	r, err := registry.Open(ctx, registry.Options{Client: o.Client, Topic: o.Topic, Logger: logger(), Version: version})
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	if err := r.Settled(ctx); err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "millrace %s, schema registry\n  registry http://%s\n", version, l.Addr())
+	return serveHTTP(ctx, l, r.Handler())
+}
+
+// registryServer bounds what a connection may cost. A subject is part of the path, hence the room for headers.
+func registryServer(h http.Handler) *http.Server {
+	return &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 5 * time.Minute,
+		MaxHeaderBytes: 64 << 10}
+}
+
+// serveHTTP serves until ctx ends, then lets requests under way end.
+func serveHTTP(ctx context.Context, l net.Listener, h http.Handler) error {
+	s := registryServer(h)
+	failed := make(chan error, 1)
+	go func() { failed <- s.Serve(l) }()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	within, cancel := context.WithTimeout(context.Background(), stopWithin)
+	defer cancel()
+	if err := s.Shutdown(within); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return nil
+}
