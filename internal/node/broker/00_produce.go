@@ -23,7 +23,6 @@ import (
 	"fmt"
 	"math"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -40,6 +39,7 @@ var _ = register(API{Key: wire.Produce, Min: 3, Max: 13, FromZero: true, Handle:
 // A produceCall is one Produce request in flight. It outlives its request where a partition answers after the
 // request timed out: the batch memory belongs to the host until then.
 type produceCall struct {
+	b     *Broker // constant: whose clock the timer is of
 	r     *Request
 	req   wire.ProduceRequest
 	items []*produceItem
@@ -64,10 +64,11 @@ type produceItem struct {
 	result Produced
 }
 
-var produceCalls = sync.Pool{New: func() any { return new(produceCall) }}
-
 func handleProduce(r *Request) error {
-	c := produceCalls.Get().(*produceCall)
+	c, ok := r.b.produces.Get().(*produceCall)
+	if !ok {
+		c = &produceCall{b: r.b}
+	}
 	if err := c.req.Parse(r.Version, r.Body); err != nil {
 		r.abandon()
 		return err
@@ -340,7 +341,7 @@ func (c *produceCall) leave() {
 	c.r, c.armed = nil, false
 	c.req.Reset()
 	if cap(c.items) <= 1024 {
-		produceCalls.Put(c)
+		c.b.produces.Put(c)
 	}
 }
 

@@ -97,6 +97,7 @@ type Broker struct {
 	sessions *sessionCache
 	failures *failures
 	fetches  sync.Pool // of *fetch, which keep a timer of this broker's clock
+	produces sync.Pool // of *produceCall, which do so too
 	policies policyCache
 	asked    Limits                     // as given
 	counted  atomic.Pointer[connLimits] // in force
