@@ -39,7 +39,7 @@ func (t *T) ownBroker() *target.Process {
 // restart starts the broker again on the same directory and port.
 func (s *suite) restart() error {
 	o := s.options()
-	o.Port = s.broker.Port
+	o.Port, o.Registry = s.broker.Port, s.broker.Registry
 	p, err := target.Start(s.ctx, o)
 	if err == nil {
 		s.broker = p

@@ -108,7 +108,9 @@ var settings = map[string]string{
 }
 
 func (s *suite) options() target.Options {
-	return target.Options{Kind: s.kind, Binary: s.binary, Dir: filepath.Join(s.work, "data"), Core: -1, HeapMB: 512, Overrides: settings}
+	o := target.Options{Kind: s.kind, Binary: s.binary, Dir: filepath.Join(s.work, "data"), Core: -1, HeapMB: 512, Overrides: settings}
+	o.Registry, _ = target.FreePort() // without one, the node picks its own
+	return o
 }
 
 func (s *suite) open() error {

@@ -27,6 +27,9 @@ func init() {
 
 // Registry is the address of the registry that belongs to the broker of this run.
 func (t *T) Registry() string {
+	if t.suite.registry == "" && t.kind == "millrace" && !t.beside {
+		t.suite.registry = t.broker.URL()
+	}
 	if t.suite.registry == "" {
 		p := t.startRegistry("")
 		t.suite.registries = append(t.suite.registries, p)
@@ -44,10 +47,15 @@ func (t *T) startRegistry(topic string) *target.Process {
 }
 
 // registryRequests: the table of requests and answers, which `make test` runs in memory, against a registry beside this broker.
-// It wants an empty one.
+// It wants an empty one, with a topic or a node of its own.
 func registryRequests(t *T) {
-	p := t.startRegistry(t.Name("schemas"))
-	t.defers(p.Kill)
+	var p *target.Process
+	if t.kind == "millrace" && !t.beside {
+		p = t.Own(0, nil).Process
+	} else {
+		p = t.startRegistry(t.Name("schemas"))
+		t.defers(p.Kill)
+	}
 	t.Cmd("", "go", "test", "./internal/apps/registry", "-count=1", "-run", "^TestRequests$", "-registry", p.URL())
 }
 
@@ -114,7 +122,7 @@ func orderOf(writer string, i int) order {
 	return o
 }
 
-func (o order) String() string {
+func (o order) line() string {
 	b, _ := json.Marshal(o)
 	return string(b)
 }

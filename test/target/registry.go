@@ -7,8 +7,14 @@ import (
 	"time"
 )
 
-// URL is the address of a registry that was started by itself.
-func (p *Process) URL() string { return "http://" + p.Addr() }
+// URL is the address of the registry: of one that was started by itself, or, when its port was given, of the one inside
+// Millrace's node.
+func (p *Process) URL() string {
+	if p.Kind == "registry" {
+		return "http://" + p.Addr()
+	}
+	return "http://127.0.0.1:" + strconv.Itoa(p.Registry)
+}
 
 // registryCommand is Millrace's registry beside a cluster, whosoever's it is.
 func registryCommand(o Options) ([]string, error) {

@@ -32,6 +32,7 @@ type Options struct {
 	Config    string            // where Kafka's properties go; empty means Dir + ".properties"
 	Bootstrap string            // a registry's: the cluster that keeps its schemas
 	Topic     string            // a registry's: where they lie; empty means _schemas
+	Registry  int               // port of the registry inside Millrace's node; 0 leaves it to the node
 }
 
 // Process is a running broker.
@@ -128,6 +129,9 @@ func millraceCommand(o Options) ([]string, error) {
 		return nil, err
 	}
 	args := []string{binary, "dev", "--data", o.Dir, "--port", strconv.Itoa(o.Port), "--override", fmt.Sprintf("admin.listeners=127.0.0.1:%d", admin)}
+	if o.Registry != 0 {
+		args = append(args, "--override", fmt.Sprintf("schema.registry.listeners=http://127.0.0.1:%d", o.Registry))
+	}
 	for _, k := range sortedKeys(o.Overrides) {
 		args = append(args, "--override", k+"="+o.Overrides[k])
 	}
