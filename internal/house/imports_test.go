@@ -49,13 +49,16 @@ var table = []line{
 		"github.com/twmb/franz-go/pkg/kmsg golang.org/x/sys/unix"},
 	{"node/admin", "node/env node/host core/auth core/meta config metrics", ""},
 
-	{"apps/cli", "kafka/record checker checker/load config metrics", franz + " github.com/spf13/cobra"},
+	{"apps/cli", "kafka/record checker checker/load config metrics serde", franz + " github.com/spf13/cobra"},
 	{"apps/lag", "metrics", franz},
 	{"apps/registry/schema", "", "github.com/twmb/avro github.com/santhosh-tekuri/jsonschema/v6 github.com/bufbuild/protocompile google.golang.org/protobuf"},
 	{"apps/registry/schema/schemagen", "apps/registry/schema", "google.golang.org/protobuf github.com/bufbuild/protocompile pgregory.net/rapid"},
 	{"apps/registry/compat", "apps/registry/schema", "github.com/twmb/avro github.com/santhosh-tekuri/jsonschema/v6 google.golang.org/protobuf"},
 	{"apps/registry/state", "apps/registry/schema", ""},
 	{"apps/registry", "apps/registry/schema apps/registry/compat apps/registry/state", franz},
+
+	// serde is public: for programs on franz-go, ours and others'.
+	{"serde", "", franz + " github.com/twmb/avro github.com/santhosh-tekuri/jsonschema/v6 github.com/bufbuild/protocompile google.golang.org/protobuf"},
 
 	{"boot", "*", "*"},
 	{"cmd/millrace", "boot apps/cli", ""},
@@ -117,7 +120,7 @@ func (l line) allows(path string) bool {
 }
 
 func place(pkg string) string {
-	for _, top := range []string{"cmd/", "test/", "internal/"} {
+	for _, top := range []string{"cmd/", "test/", "internal/", "serde"} {
 		if strings.HasPrefix(pkg, top) {
 			return pkg
 		}
