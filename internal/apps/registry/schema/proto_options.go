@@ -69,6 +69,7 @@ func enclose(open string, lines []string, close, margin string) string {
 type writtenOptions struct {
 	parsed parser.Result
 	plain  bool // without custom options, save those of the registry's own metadata
+	tags   map[proto.Message]retag
 }
 
 func (w writtenOptions) of(options proto.Message) []protoOption {
@@ -85,6 +86,9 @@ func (w writtenOptions) of(options proto.Message) []protoOption {
 			continue
 		}
 		list = append(list, protoOption{name, astValue(w.parsed.OptionNode(o).GetValue())})
+	}
+	if t, ok := w.tags[options]; ok {
+		return withTags(list, t.kind, t.tags)
 	}
 	return list
 }

@@ -194,8 +194,8 @@ func (c *protoCompiler) compile(text string) (*ProtobufSchema, error) {
 		return nil, invalidf("", "the schema is empty; define a message")
 	}
 	// Printed now, since linking writes full names into the same descriptor.
-	written := protoPrinter{options: writtenOptions{parsed, false}}
-	bare := protoPrinter{options: writtenOptions{parsed, true}, ignoreExtensions: true}
+	written := protoPrinter{options: writtenOptions{parsed: parsed}}
+	bare := protoPrinter{options: writtenOptions{parsed: parsed, plain: true}, ignoreExtensions: true}
 	p := &ProtobufSchema{
 		text:       written.file(parsed.FileDescriptorProto(), file.Syntax != nil),
 		extensible: bare.file(parsed.FileDescriptorProto(), file.Syntax != nil),

@@ -3,6 +3,7 @@ package schema
 import (
 	"fmt"
 	"math"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -86,6 +87,14 @@ func (v *Value) set(name string, value *Value) {
 		for i, m := range v.Members {
 			v.index[m.Name] = i
 		}
+	}
+}
+
+// drop takes a member away.
+func (v *Value) drop(name string) {
+	if i := v.find(name); i >= 0 {
+		v.Members = slices.Delete(v.Members, i, i+1)
+		v.index = nil // Get looks through the members again
 	}
 }
 
