@@ -97,40 +97,6 @@ func wantExample(t *testing.T, r Result, without map[Kind]bool) {
 	}
 }
 
-func TestJudge(t *testing.T) {
-	one := read(t, schema.Avro, `{"type":"record","name":"R","fields":[{"name":"a","type":"int"}]}`)
-	two := read(t, schema.Avro, `{"type":"record","name":"R","fields":[{"name":"a","type":"int"},{"name":"b","type":"int","default":0}]}`)
-	three := read(t, schema.Avro, `{"type":"record","name":"R","fields":[{"name":"a","type":"int"},{"name":"b","type":"int"}]}`)
-	earlier := []Version{{2, two}, {1, one}}
-	for _, c := range []struct {
-		level   Level
-		against int
-		forward bool
-	}{{Backward, 0, false}, {BackwardTransitive, 1, false}, {Forward, 0, false}, {ForwardTransitive, 0, false}, {Full, 0, false}, {FullTransitive, 1, false}, {None, 0, false}} {
-		v := Judge(c.level, "", three, earlier, Options{})
-		if v.Against != c.against || v.Forward != c.forward || v.Compatible() != (c.against == 0) {
-			t.Errorf("%s: %+v", c.level, v)
-		}
-	}
-	if v := Judge(Forward, "", one, []Version{{3, three}}, Options{}); !v.Forward || v.Against != 3 {
-		t.Errorf("the older version demands b: %+v", v)
-	}
-	group := func(p *schema.Parsed, value string) *schema.Parsed {
-		c := *p
-		c.Schema.Metadata = &schema.Metadata{Properties: map[string]string{"major": value}}
-		return &c
-	}
-	if v := Judge(BackwardTransitive, "major", group(three, "2"), []Version{{2, group(two, "2")}, {1, group(one, "1")}}, Options{}); !v.Compatible() {
-		t.Errorf("another group counts: %+v", v)
-	}
-	if _, ok := ParseLevel("nonsense"); ok {
-		t.Error("nonsense is a level")
-	}
-	if l, ok := ParseLevel("full_transitive"); !ok || l != FullTransitive {
-		t.Error("full_transitive is none")
-	}
-}
-
 func TestTypesDoNotMix(t *testing.T) {
 	r := Check(read(t, schema.JSON, `{}`), read(t, schema.Avro, `"int"`), Options{})
 	if told(r) != "SCHEMA_TYPE_CHANGED " {

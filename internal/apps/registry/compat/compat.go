@@ -3,7 +3,7 @@
 // Check compares a reader with a writer and answers with findings: where, what (the kind, by the name that clients know) and one
 // sentence for a person that says what would make it fit. No finding means compatible. A pair that does not fit comes with a
 // counter-example where one exists: a record that the writer can write and the reader cannot read, tried out with the formats' own
-// decoders before it is shown. Judge applies a compatibility level to a list of earlier versions.
+// decoders before it is shown. Which versions a compatibility level asks for is decided by package state.
 //
 // The rules are those that users of a registry rely on, also where they promise too much or too little; docs/compatibility.md lists
 // every such place, and the oracle of the tests knows each by name. The package is pure: no file, no network, no clock of its own.

@@ -141,11 +141,16 @@ func (c *Comparison) against(ctx context.Context, r Rules, p *schema.Parsed) (Re
 	return found, nil
 }
 
+// group is the value of the property that divides the versions. To have none and to have the empty one are two groups.
 func (c *Comparison) group(m *schema.Metadata) string {
-	if m == nil || c.config.Group == "" {
+	if m == nil {
 		return ""
 	}
-	return m.Properties[c.config.Group]
+	value, ok := m.Properties[c.config.Group]
+	if !ok {
+		return ""
+	}
+	return "=" + value
 }
 
 func (c *Comparison) one(ctx context.Context, r Rules, p *schema.Parsed, old withReferences, level string, found *Result) *Error {

@@ -97,17 +97,30 @@ func TestLevels(t *testing.T) {
 	}
 }
 
-// Transitive levels look at all live versions, the others at the newest.
+// Transitive levels look at all live versions, the others at the newest. The first version does not fit the candidate in either
+// direction, the second in both.
 func TestTransitive(t *testing.T) {
-	needs := schema.Schema{Text: `{"type":"record","name":"R","fields":[{"name":"g","type":"int"}]}`}
-	for level, code := range map[string]int{"BACKWARD": 0, "BACKWARD_TRANSITIVE": Incompatible} {
+	needs := func(field string) schema.Schema {
+		return schema.Schema{Text: `{"type":"record","name":"R","fields":[{"name":"` + field + `","type":"int"}]}`}
+	}
+	for level, code := range map[string]int{"BACKWARD": 0, "BACKWARD_TRANSITIVE": Incompatible, "FORWARD": 0, "FORWARD_TRANSITIVE": Incompatible,
+		"FULL": 0, "FULL_TRANSITIVE": Incompatible, "NONE": 0} {
 		l := newLog()
-		l.register(t, plain("a", "f"))
-		l.register(t, plain("a", "g"))
+		l.register(t, Registration{Subject: "a", Schema: needs("first"), ID: NoID})
+		l.register(t, Registration{Subject: "a", Schema: needs("g"), ID: NoID, Force: true})
 		writes, _, _ := l.state.SetConfig("a", ConfigChange{"compatibility": marshal(level)})
 		l.append(writes)
-		_, err := l.try(Registration{Subject: "a", Schema: needs, ID: NoID})
-		wantCode(t, err, code)
+		same := needs("g")
+		same.Metadata = &schema.Metadata{Properties: map[string]string{"another": "content"}}
+		_, err := l.try(Registration{Subject: "a", Schema: same, ID: NoID})
+		if (err == nil) != (code == 0) || err != nil && err.Code != code {
+			t.Errorf("%s: %v, want %d", level, err, code)
+		}
+		cmp, err := l.state.Compare(t.Context(), l.rules, "a", 0, same, false)
+		wantCode(t, err, 0)
+		if found, _ := cmp.Run(t.Context(), l.rules); found.Fits() != (code == 0) || code != 0 && found.Version != 1 {
+			t.Errorf("%s: %+v", level, found)
+		}
 	}
 }
 
@@ -258,6 +271,11 @@ func TestReservedFieldsAndGroups(t *testing.T) {
 	_, err = l.try(with(breaks, reservedProperty, "old,older", "major", "1"))
 	wantCode(t, err, Incompatible)
 	l.register(t, with(breaks, reservedProperty, "old,older", "major", "2"))
+	// To have no such property is a group too, and another one than to have it empty.
+	l.register(t, with(plain("a", "y"), reservedProperty, "old,older", "major", ""))
+	l.register(t, with(breaks, reservedProperty, "old,older"))
+	_, err = l.try(with(breaks, reservedProperty, "old,older", "major", "", "also", "this"))
+	wantCode(t, err, Incompatible)
 }
 
 func TestLookupsAcrossContexts(t *testing.T) {
