@@ -31,10 +31,11 @@ type configValue struct {
 	Config
 }
 
-// The seven levels of compatibility, and the policies.
+// The seven levels of compatibility, and the policies. Other registries know a policy LOGICAL, which demands more than STRICT does;
+// who sets it here is told so, and where a log brings it along STRICT holds.
 var (
 	levels   = []string{"NONE", "BACKWARD", "BACKWARD_TRANSITIVE", "FORWARD", "FORWARD_TRANSITIVE", "FULL", "FULL_TRANSITIVE"}
-	policies = []string{"STRICT", "LENIENT", "LOGICAL"}
+	policies = []string{"STRICT", "LENIENT"}
 )
 
 // DefaultLevel holds where nothing is set.
@@ -64,6 +65,13 @@ func (change ConfigChange) over(old Config) (Config, *Error) {
 		return old, errorf(422, "the settings cannot be read: %v", err)
 	}
 	c.Level, c.Policy = strings.ToUpper(c.Level), strings.ToUpper(c.Policy)
+	if change["compatibilityPolicy"] == nil {
+		policy := c.Policy
+		c.Policy = "" // it may come from a log that knows more policies
+		err := c.validate()
+		c.Policy = policy
+		return c, err
+	}
 	return c, c.validate()
 }
 
