@@ -43,10 +43,14 @@ func (q *request) compare(version int) (any, error) {
 	}
 	ctx, cancel := q.parsing()
 	defer cancel()
+	asked, err := q.retag(ctx, q.subject(), b.schema(), b.TagsAdd, b.TagsRemove)
+	if err != nil {
+		return q.verdict(state.Result{}, err)
+	}
 	var c *state.Comparison
 	var refused *state.Error
 	q.Look(func(s *state.State) {
-		c, refused = s.Compare(ctx, q.rules, q.subject(), version, b.schema(), q.flag("normalize"))
+		c, refused = s.Compare(ctx, q.rules, q.subject(), version, asked, q.flag("normalize"))
 	})
 	level := strings.ToUpper(q.query.Get("level"))
 	if refused == nil && level != "" {

@@ -1,6 +1,8 @@
 package registry
 
 import (
+	"strings"
+
 	"millrace/internal/apps/registry/schema"
 	"millrace/internal/apps/registry/state"
 )
@@ -16,6 +18,7 @@ type schemaEntity struct {
 	Metadata   *schema.Metadata   `json:"metadata,omitempty"`
 	RuleSet    *schema.RuleSet    `json:"ruleSet,omitempty"`
 	Text       string             `json:"schema"`
+	SchemaTags []schema.Tagged    `json:"schemaTags,omitempty"`
 	Aliases    []string           `json:"aliases,omitempty"`
 	Time       int64              `json:"ts,omitempty"`
 	Deleted    bool               `json:"deleted,omitempty"`
@@ -37,6 +40,7 @@ type schemaString struct {
 	Metadata   *schema.Metadata   `json:"metadata,omitempty"`
 	RuleSet    *schema.RuleSet    `json:"ruleSet,omitempty"`
 	Text       string             `json:"schema"`
+	SchemaTags []schema.Tagged    `json:"schemaTags,omitempty"`
 	MaxID      int                `json:"maxId,omitempty"`
 	Time       int64              `json:"ts,omitempty"`
 	Deleted    bool               `json:"deleted,omitempty"`
@@ -48,6 +52,9 @@ func (q *request) formatted(s *state.State, v *state.Version) (string, error) {
 	if format == "" {
 		return v.Schema.Text, nil
 	}
+	if err := q.notLogical(); err != nil {
+		return "", err
+	}
 	ctx, cancel := q.parsing()
 	defer cancel()
 	p, err := s.Stored(ctx, q.rules, v)
@@ -55,6 +62,15 @@ func (q *request) formatted(s *state.State, v *state.Version) (string, error) {
 		return "", err
 	}
 	return p.Format(format), nil
+}
+
+// notLogical refuses the one form that is left out: the table definition of a logical type, which names no format. To answer with
+// another text than was asked for would be worse than to refuse.
+func (q *request) notLogical() error {
+	if !strings.EqualFold(q.query.Get("format"), "logical") {
+		return nil
+	}
+	return &state.Error{Code: state.InvalidSchema, Message: "schemas are not converted from and to logical types here (format=logical); give and take them in their own format"}
 }
 
 // shown is a version with the forms that the parameters format and referenceFormat ask for.
@@ -66,7 +82,8 @@ func (q *request) shown(s *state.State, v *state.Version) (schemaEntity, error) 
 	}
 	e.Text = text
 	e.References = q.references(v)
-	return e, nil
+	e.SchemaTags, err = q.tagsOf(s, v)
+	return e, err
 }
 
 // references of a version outside of the default context are shown with their contexts when referenceFormat=qualified.
@@ -91,8 +108,9 @@ type schemaRequest struct {
 	RuleSet    *schema.RuleSet    `json:"ruleSet"`
 	Version    int                `json:"version"`
 	ID         *int               `json:"id"`
-	TagsAdd    []any              `json:"schemaTagsToAdd"`
-	TagsRemove []any              `json:"schemaTagsToRemove"`
+	TagsAdd    []schema.Tagged    `json:"schemaTagsToAdd"`
+	TagsRemove []schema.Tagged    `json:"schemaTagsToRemove"`
+	Propagate  bool               `json:"propagateSchemaTags"`
 }
 
 func (b schemaRequest) schema() schema.Schema {
@@ -108,12 +126,4 @@ func (b schemaRequest) id() int {
 		return state.NoID
 	}
 	return *b.ID
-}
-
-// inlineTags are refused: they would be lost.
-func (b schemaRequest) inlineTags() error {
-	if len(b.TagsAdd)+len(b.TagsRemove) == 0 {
-		return nil
-	}
-	return &state.Error{Code: state.InvalidSchema, Message: "tags cannot be put into the text of a schema here; put them under metadata.tags"}
 }

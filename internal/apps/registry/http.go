@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -51,6 +53,7 @@ type request struct {
 	ctx   context.Context
 	path  map[string]string
 	query url.Values
+	allow string // the methods of the path, when another was used
 }
 
 // failure is an error of the HTTP layer: its status is its code.
@@ -77,6 +80,9 @@ func (r *Registry) answer(w http.ResponseWriter, h *http.Request) (pattern strin
 	defer cancel()
 	q := &request{Registry: r, http: h, ctx: ctx, path: map[string]string{}}
 	pattern, reply, err := q.dispatch()
+	if q.allow != "" {
+		w.Header().Set("Allow", q.allow)
+	}
 	if err != nil {
 		return pattern, r.writeError(w, err)
 	}
@@ -144,13 +150,14 @@ func (q *request) dispatch() (pattern string, reply any, err error) {
 		return "", nil, err
 	}
 	q.query = query
-	allowed := false
+	allowed := []string{}
 	for i := range routes {
 		route := &routes[i]
 		if !route.matches(segments, q.path) {
 			continue
 		}
-		pattern, allowed = route.pattern, true
+		pattern = route.pattern
+		allowed = append(allowed, slices.Sorted(maps.Keys(route.methods))...)
 		method := q.http.Method
 		if method == http.MethodHead {
 			method = http.MethodGet
@@ -166,8 +173,12 @@ func (q *request) dispatch() (pattern string, reply any, err error) {
 		reply, err = handle(q)
 		return pattern, reply, err
 	}
-	if allowed {
-		return pattern, nil, failure(http.StatusMethodNotAllowed, "the method "+q.http.Method+" is not for this path")
+	if len(allowed) > 0 {
+		q.allow = strings.Join(allowed, ", ")
+		if q.http.Method == http.MethodOptions {
+			return pattern, noContent{}, nil
+		}
+		return pattern, nil, failure(http.StatusMethodNotAllowed, "the method "+q.http.Method+" is not for this path; it knows "+q.allow)
 	}
 	return "", nil, failure(http.StatusNotFound, "there is nothing at "+q.http.URL.Path)
 }
@@ -195,6 +206,9 @@ func (q *request) before() error {
 	if q.http.Method == http.MethodPost || q.http.Method == http.MethodPut {
 		if !readable(q.http.Header.Get("Content-Type")) {
 			return failure(http.StatusUnsupportedMediaType, "a body has to be of type "+contentTypes[0]+" or application/json")
+		}
+		if packed := q.http.Header.Get("Content-Encoding"); packed != "" && !strings.EqualFold(packed, "identity") {
+			return failure(http.StatusUnsupportedMediaType, "a body has to be sent as it is, not in the encoding "+strconv.Quote(packed))
 		}
 	}
 	least := q.http.Header.Get(offsetHeader)

@@ -121,8 +121,12 @@ func schemaByID(q *request) (reply any, err error) {
 
 func (q *request) schemaString(s *state.State, v *state.Version, named bool) (schemaString, error) {
 	text, err := q.formatted(s, v)
+	if err != nil {
+		return schemaString{}, err
+	}
+	tags, err := q.tagsOf(s, v)
 	out := schemaString{GUID: v.Digest.GUID(), Type: v.Schema.TypeOrDefault(), References: q.references(v), Metadata: v.Schema.Metadata,
-		RuleSet: v.Schema.RuleSet, Text: text, Time: v.Time, Deleted: v.Deleted}
+		RuleSet: v.Schema.RuleSet, Text: text, Time: v.Time, Deleted: v.Deleted, SchemaTags: tags}
 	if named {
 		out.Subject, out.Version = v.Subject, v.Version
 	}

@@ -36,11 +36,15 @@ func lookUp(q *request) (reply any, err error) {
 	}
 	ctx, cancel := q.parsing()
 	defer cancel()
-	if err := q.parseFirst(ctx, q.subject(), b.schema()); err != nil {
+	asked, err := q.retag(ctx, q.subject(), b.schema(), b.TagsAdd, b.TagsRemove)
+	if err != nil {
+		return nil, err
+	}
+	if err := q.parseFirst(ctx, q.subject(), asked); err != nil {
 		return nil, err
 	}
 	q.Look(func(s *state.State) {
-		v, e := s.Find(ctx, q.rules, state.Lookup{Subject: q.subject(), Schema: b.schema(), Normalize: q.flag("normalize"), Deleted: q.flag("deleted")})
+		v, e := s.Find(ctx, q.rules, state.Lookup{Subject: q.subject(), Schema: asked, Normalize: q.flag("normalize"), Deleted: q.flag("deleted")})
 		if err = fault(e); err == nil {
 			reply, err = q.shown(s, v)
 		}

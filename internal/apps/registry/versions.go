@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 
@@ -53,19 +54,27 @@ func register(q *request) (any, error) {
 	if err := q.body(&b); err != nil {
 		return nil, err
 	}
-	if err := b.inlineTags(); err != nil {
+	if err := q.notLogical(); err != nil {
 		return nil, err
 	}
-	return q.register(state.Registration{Subject: q.subject(), Schema: b.schema(), Version: max(b.Version, state.Latest), ID: b.id(),
-		Normalize: q.flag("normalize"), Force: q.flag("force")})
+	g := state.Registration{Subject: q.subject(), Schema: b.schema(), Version: max(b.Version, state.Latest), ID: b.id(),
+		Normalize: q.flag("normalize"), Force: q.flag("force"), Propagate: b.Propagate}
+	return q.register(g, b.TagsAdd, b.TagsRemove)
 }
 
-func (q *request) register(g state.Registration) (reply any, err error) {
+func (q *request) register(g state.Registration, add, remove []schema.Tagged) (reply any, err error) {
 	if err := q.may(Write, g.Subject); err != nil {
 		return nil, err
 	}
 	ctx, cancel := q.parsing()
 	defer cancel()
+	sent := g.Schema
+	if len(add)+len(remove) > 0 {
+		if g.Schema, err = q.retag(ctx, g.Subject, g.Schema, add, remove); err != nil {
+			return nil, err
+		}
+		g.Version = cmp.Or(g.Version, state.Latest) // a version of its own, since the text is not the one that was sent
+	}
 	if err := q.parseFirst(ctx, g.Subject, g.Schema); err != nil {
 		return nil, err
 	}
@@ -80,7 +89,7 @@ func (q *request) register(g state.Registration) (reply any, err error) {
 		if v := s.Version(registered.Subject, registered.Version, state.WithDeleted); v != nil {
 			registered = v
 		}
-		reply, err = q.registration(s, registered, g.Schema)
+		reply, err = q.registration(s, registered, sent, g.Propagate || len(add)+len(remove) > 0)
 	})
 	return reply, err
 }
@@ -99,11 +108,11 @@ type registration struct {
 	Time       int64              `json:"ts,omitempty"`
 }
 
-func (q *request) registration(s *state.State, v *state.Version, sent schema.Schema) (any, error) {
+func (q *request) registration(s *state.State, v *state.Version, sent schema.Schema, tagged bool) (any, error) {
 	contract := func(s schema.Schema) schema.Digest {
 		return schema.Schema{Metadata: s.Metadata, RuleSet: s.RuleSet}.Digest()
 	}
-	if sent.Text != "" && contract(sent) == contract(*v.Schema) && q.query.Get("format") == "" {
+	if !tagged && sent.Text != "" && contract(sent) == contract(*v.Schema) && q.query.Get("format") == "" {
 		return registration{ID: v.ID, Version: v.Version, GUID: v.Digest.GUID(), Time: v.Time}, nil
 	}
 	e, err := q.shown(s, v)
@@ -180,8 +189,8 @@ func deleteVersion(q *request) (any, error) {
 // describeRequest changes what is said about a schema: it becomes a new version with the same text.
 type describeRequest struct {
 	NewVersion int              `json:"newVersion"`
-	TagsAdd    []any            `json:"tagsToAdd"`
-	TagsRemove []any            `json:"tagsToRemove"`
+	TagsAdd    []schema.Tagged  `json:"tagsToAdd"`
+	TagsRemove []schema.Tagged  `json:"tagsToRemove"`
 	Metadata   *schema.Metadata `json:"metadata"`
 	RuleSet    *schema.RuleSet  `json:"ruleSet"`
 	Merge      *schema.RuleSet  `json:"rulesToMerge"`
@@ -191,9 +200,6 @@ type describeRequest struct {
 func describe(q *request) (any, error) {
 	var b describeRequest
 	if err := q.body(&b); err != nil {
-		return nil, err
-	}
-	if err := (schemaRequest{TagsAdd: b.TagsAdd, TagsRemove: b.TagsRemove}).inlineTags(); err != nil {
 		return nil, err
 	}
 	if b.RuleSet != nil && (b.Merge != nil || b.Remove != nil) {
@@ -218,7 +224,7 @@ func describe(q *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return q.register(g)
+	return q.register(g, b.TagsAdd, b.TagsRemove)
 }
 
 // rules are the rules of the new version; nil takes those of the latest.

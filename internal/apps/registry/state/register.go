@@ -21,6 +21,7 @@ type Registration struct {
 	ID        int // NoID, or the id to give in an import
 	Normalize bool
 	Force     bool // no check of compatibility
+	Propagate bool // the tags of the newest version's text are taken over
 }
 
 // candidate is a registration on its way through the steps.
@@ -51,6 +52,9 @@ func (s *State) Register(ctx context.Context, r Rules, q Registration) ([]Write,
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := s.propagate(ctx, r, c); err != nil {
+		return nil, nil, err
+	}
 	if err := s.read(ctx, r, c); err != nil {
 		return nil, nil, err
 	}
@@ -69,7 +73,7 @@ func (s *State) Register(ctx context.Context, r Rules, q Registration) ([]Write,
 func (s *State) registered(ctx context.Context, r Rules, q Registration) (*Version, *Error) {
 	config := s.ConfigInScope(q.Subject)
 	defaults := config.DefaultMetadata != nil || config.OverrideMetadata != nil || config.DefaultRuleSet != nil || config.OverrideRuleSet != nil
-	if defaults || q.Version > 0 || strings.TrimSpace(q.Schema.Text) == "" {
+	if defaults || q.Version > 0 || q.Propagate || strings.TrimSpace(q.Schema.Text) == "" {
 		return nil, nil
 	}
 	text, err := s.Read(ctx, r, q.Subject, q.Schema, q.Normalize)

@@ -87,3 +87,34 @@ func (p Prepared) Parse(ctx context.Context, r Rules) *Error {
 	}
 	return nil
 }
+
+// Retag is the text with tags added and others taken away. With known, entities that the schema does not have are passed over.
+func (p Prepared) Retag(ctx context.Context, r Rules, add, remove []schema.Tagged, known bool) (string, *Error) {
+	parsed, err := r.parse(p.text, p.refs, r.options(ctx, false))
+	if err != nil {
+		return "", schemaError(err)
+	}
+	text, err := parsed.Retag(add, remove, known)
+	if err != nil {
+		return "", schemaError(err)
+	}
+	return text, nil
+}
+
+// propagate puts the tags of the newest version into a candidate that asks for them. What the candidate does not have any more has no
+// tags to carry on.
+func (s *State) propagate(ctx context.Context, r Rules, c *candidate) *Error {
+	if !c.Propagate || importing(c.mode) || len(c.live) == 0 {
+		return nil
+	}
+	previous, err := s.Stored(ctx, r, c.live[len(c.live)-1])
+	if err != nil {
+		return err
+	}
+	p, err := s.Prepare(ctx, r, c.Subject, c.Schema)
+	if err != nil {
+		return err
+	}
+	c.Schema.Text, err = p.Retag(ctx, r, previous.TaggedEntities("*"), nil, true)
+	return err
+}
