@@ -45,7 +45,7 @@ func (q *request) compare(version int) (any, error) {
 	defer cancel()
 	asked, err := q.retag(ctx, q.subject(), b.schema(), b.TagsAdd, b.TagsRemove)
 	if err != nil {
-		return q.verdict(state.Result{}, err)
+		return q.verdict(state.Result{}, "", err)
 	}
 	var c *state.Comparison
 	var refused *state.Error

@@ -40,7 +40,7 @@ var answers = map[string][]int{
 	"GET /mode/{subject}": {0, 40409}, "PUT /mode/{subject}": {0, 42204, 42205, 42208}, "DELETE /mode/{subject}": {0, 40401},
 	"GET /contexts": {0, 404}, "DELETE /contexts/{context}": {0, 400, 42211},
 	"GET /v1/metadata/id": {0}, "GET /v1/metadata/version": {0}, "GET /v1/metadata/deployment": {0},
-	"GET /v1/fsck": {0}, "POST /v1/fsck": {0},
+	"GET /v1/settings": {0}, "GET /v1/fsck": {0}, "POST /v1/fsck": {0},
 }
 
 // Every path has a row for its success and for each of its errors.
