@@ -36,10 +36,11 @@ func (a *app) registryFlag(f interface {
 // registryClient asks one schema registry. Bodies pass as JSON, not as structs of a library: what this program does not know of a
 // schema's metadata, rules and settings must not get lost on its way through.
 type registryClient struct {
-	base  *url.URL
-	http  *http.Client
-	agent string
-	wait  time.Duration
+	base    *url.URL
+	context string // empty: none was named
+	http    *http.Client
+	agent   string
+	wait    time.Duration // for one answer
 }
 
 // openRegistry makes the client of --registry. It asks nothing yet.
@@ -52,12 +53,29 @@ func (a *app) openRegistry() (*registryClient, error) {
 	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
 		return nil, usagef("--registry %s is no address: write it as http://host:8081", a.registryURL)
 	}
+	context := contextName(a.context)
+	switch context {
+	case "":
+	case ".":
+		base.Path += "/contexts/:.:" // a path segment of one dot would be lost on its way
+	default:
+		base.Path += "/contexts/" + context
+	}
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.MaxIdleConnsPerHost = 16
 	if t.TLSClientConfig, err = a.tlsConfig(); err != nil {
 		return nil, err
 	}
-	return &registryClient{base: base, http: &http.Client{Transport: t}, agent: "millrace-cli/" + softwareVersion(a.hooks.Version), wait: a.timeout}, nil
+	return &registryClient{base: base, context: context, http: &http.Client{Transport: t},
+		agent: "millrace-cli/" + softwareVersion(a.hooks.Version), wait: a.timeout}, nil
+}
+
+// contextName is a context as people write it: c, .c and :.c: are one.
+func contextName(s string) string {
+	if s = strings.Trim(s, ":"); s == "" || strings.HasPrefix(s, ".") {
+		return s
+	}
+	return "." + s
 }
 
 // askRegistry runs one conversation with the registry, within the time that --timeout allows.
@@ -122,6 +140,8 @@ func (c *registryClient) fetch(ctx context.Context, method, path string, query u
 		}
 		sent = bytes.NewReader(text)
 	}
+	ctx, cancel := context.WithTimeout(ctx, c.wait)
+	defer cancel()
 	address := c.base.String() + path
 	if len(query) > 0 {
 		address += "?" + query.Encode()
@@ -200,8 +220,9 @@ func refusal(c *registryClient, status int, text []byte) error {
 }
 
 func (e *registryError) Error() string {
-	s := strings.TrimRight(e.Message, ".")
-	if r := registryRemedies[e.Code]; r != "" {
+	s := strings.NewReplacer("permanent=true", "--permanent", "force=true", "--force").Replace(strings.TrimRight(e.Message, "."))
+	// A sentence of our own registry ends with what to do, behind a semicolon.
+	if r := registryRemedies[e.Code]; r != "" && !strings.Contains(s, "; ") && !strings.HasSuffix(s, "of its own") {
 		s += ": " + r
 	}
 	return s
@@ -221,7 +242,7 @@ var registryRemedies = map[int]string{
 	40405: "delete it without --permanent first",
 	40406: "take it away for good with --permanent",
 	40407: "delete it without --permanent first",
-	42205: `"millrace schema mode get" shows which mode holds`,
+	42205: `"millrace schema mode" shows and sets the mode, which may forbid it`,
 	50001: "try again in a moment, and look at the log of the registry and of the brokers",
 	50002: "try again in a moment",
 	50003: "try again in a moment",

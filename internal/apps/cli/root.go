@@ -70,6 +70,7 @@ type app struct {
 
 	bootstrap   string
 	registryURL string
+	context     string // of schemas
 	output      string
 	timeout     time.Duration
 	tls         bool
@@ -77,8 +78,9 @@ type app struct {
 }
 
 // Run runs one command line and returns its exit code.
-func Run(ctx context.Context, h Hooks, args []string) int {
-	a := newApp(h)
+func Run(ctx context.Context, h Hooks, args []string) int { return newApp(h).run(ctx, args) }
+
+func (a *app) run(ctx context.Context, args []string) int {
 	root := a.root()
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
@@ -124,8 +126,8 @@ Start one on this machine with "millrace dev", then, in another terminal:
 
 Every command but dev and serve works against any Kafka cluster: name it with --bootstrap or MILLRACE_BOOTSTRAP.
 
-Exit codes: 0 done; 1 failed; 2 the command line is wrong; 3 no broker or registry can be reached; 4 verify found a broken promise;
-130 interrupted.`,
+Exit codes: 0 done; 1 failed; 2 the command line is wrong; 3 no broker or registry can be reached; 4 verify found a broken
+promise, or schema check a schema that does not fit; 130 interrupted.`,
 		SilenceErrors: true, SilenceUsage: true,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
@@ -145,7 +147,7 @@ Exit codes: 0 done; 1 failed; 2 the command line is wrong; 3 no broker or regist
 	f.BoolVar(&a.tls, "tls", false, "connect with TLS")
 	f.StringVar(&a.tlsCA, "tls-ca", "", "PEM file of the authorities to trust with TLS, instead of the system's")
 	root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json"}, cobra.ShellCompDirectiveNoFileComp))
-	root.AddCommand(a.dev(), a.serve(), a.registry(), a.topic(), a.produce(), a.consume(), a.group(), a.config(), a.verify(), a.version())
+	root.AddCommand(a.dev(), a.serve(), a.registry(), a.topic(), a.produce(), a.consume(), a.group(), a.config(), a.schema(), a.verify(), a.version())
 	a.usageErrors(root)
 	return root
 }
@@ -286,7 +288,7 @@ func exitCode(err error) int {
 		return exitUsage
 	case errors.As(err, new(unreachable)), errors.As(err, new(registryUnreachable)):
 		return exitUnreachable
-	case errors.Is(err, errFound):
+	case errors.As(err, new(found)):
 		return exitFound
 	}
 	return exitFailed

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -15,7 +14,12 @@ import (
 )
 
 // errFound: the cluster broke a promise.
-var errFound = errors.New("the cluster broke a promise: see the findings above")
+var errFound = found("the cluster broke a promise: see the findings above")
+
+// found is the end of a check that did its work and found something.
+type found string
+
+func (f found) Error() string { return string(f) }
 
 func (a *app) verify() *cobra.Command {
 	var o load.Options

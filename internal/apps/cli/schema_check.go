@@ -1,0 +1,160 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+type checkOptions struct {
+	file                    schemaFile
+	subject, version, level string
+}
+
+// checkResult is the verdict on a file.
+type checkResult struct {
+	File        string       `json:"file"`
+	Subject     string       `json:"subject"`
+	Level       string       `json:"level"`
+	Versions    []int        `json:"versions"`
+	Compatible  bool         `json:"compatible"`
+	Comparisons []comparison `json:"comparisons"`
+}
+
+const errIncompatible = found("the schema does not fit: see the findings above")
+
+func (a *app) schemaCheck() *cobra.Command {
+	var o checkOptions
+	c := &cobra.Command{
+		Use:   "check FILE",
+		Short: "Ask whether a schema would fit, and why not",
+		Long: `Ask whether the schema of FILE (- is standard input) may become the next version of a subject. A schema that does not fit comes with
+the reasons and, where there is one, with a record that breaks. Nothing is registered. Exit code 0 means that it fits, 4 that it does not, any other
+that nobody knows, so it can stand in a build.
+
+The subject is --subject, or the one that FILE's name (order.avsc: order, order-value or order-key) or the schema's own name stands
+for. It is compared at the subject's level with the versions that this level asks for, unless --level and --version say otherwise.`,
+		Example: `  millrace schema check order.avsc --subject orders-value
+  millrace schema check order.avsc --subject orders-value --level FULL_TRANSITIVE
+  millrace schema check orders.proto --version 3 --output json`,
+		Args: cobra.ExactArgs(1),
+		RunE: a.onRegistry(func(ctx context.Context, c *registryClient, args []string) error {
+			o.file.path = args[0]
+			r, err := a.check(ctx, c, o)
+			if err != nil {
+				return err
+			}
+			if err := a.print(r, r.write); err != nil || r.Compatible {
+				return err
+			}
+			return errIncompatible
+		}),
+	}
+	o.file.flags(c)
+	f := c.Flags()
+	f.StringVarP(&o.subject, "subject", "s", "", "the subject that it shall fit (default: guessed by the names of the file and the schema)")
+	f.StringVar(&o.version, "version", "", "compare with this version only, or with latest")
+	f.StringVar(&o.level, "level", "", "the level to compare at (default: the one that holds for the subject)")
+	c.RegisterFlagCompletionFunc("subject", func(c *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
+		return a.completeSubjects(c, nil, prefix)
+	})
+	c.RegisterFlagCompletionFunc("level", cobra.FixedCompletions(schemaSettings[0].values, cobra.ShellCompDirectiveNoFileComp))
+	return c
+}
+
+func (a *app) check(ctx context.Context, c *registryClient, o checkOptions) (r checkResult, err error) {
+	q := question{subject: o.subject, normalize: o.file.normalize}
+	if q.body, err = o.file.read(a); err != nil {
+		return r, err
+	}
+	if o.version != "" {
+		if q.version, err = parseVersion(o.version); err != nil {
+			return r, err
+		}
+	}
+	if q.subject == "" {
+		if q.subject, err = c.guessSubject(ctx, q.body.names(o.file.path)); err != nil {
+			return r, err
+		}
+	}
+	if o.level != "" && !slices.Contains(schemaSettings[0].values, strings.ToUpper(o.level)) {
+		return r, usagef("--level %s is unknown: it is %s", o.level, strings.Join(schemaSettings[0].values, ", "))
+	}
+	versions, err := c.versions(ctx, q.subject)
+	if err != nil {
+		return r, err
+	}
+	r = checkResult{File: o.file.path, Subject: q.subject, Versions: slices.Sorted(maps.Keys(versions)), Level: strings.ToUpper(o.level), Compatible: true}
+	if r.Level == "" {
+		r.Level = c.level(ctx, q.subject)
+	}
+	all, known, err := c.compareAt(ctx, q, r.Level, "the new schema")
+	if err != nil {
+		return r, err
+	}
+	if !known && o.level != "" {
+		return r, fmt.Errorf("the registry at %s compares only at the level that is set: leave --level out, or change it with \"millrace schema config set\"", c)
+	}
+	r.Comparisons = all
+	for _, one := range all {
+		r.Compatible = r.Compatible && one.Compatible
+	}
+	return r, nil
+}
+
+// level is the level that holds for a subject; empty when the registry does not tell.
+func (c *registryClient) level(ctx context.Context, subject string) string {
+	s, err := c.config(ctx, subject)
+	if err != nil {
+		return ""
+	}
+	return plainJSON(s.Holds["compatibility"])
+}
+
+// guessSubject is the one subject among some names that exists.
+func (c *registryClient) guessSubject(ctx context.Context, names []string) (string, error) {
+	var known []string
+	for _, name := range names {
+		versions, err := c.versions(ctx, name)
+		if err != nil {
+			return "", err
+		}
+		if len(versions) > 0 && !slices.Contains(known, name) {
+			known = append(known, name)
+		}
+	}
+	switch len(known) {
+	case 0:
+		return "", usagef("which subject? There is none of %s: say --subject", strings.Join(names, ", "))
+	case 1:
+		return known[0], nil
+	}
+	return "", usagef("which subject? There are %s: say --subject", strings.Join(known, " and "))
+}
+
+func (r checkResult) write(w io.Writer) {
+	level := ""
+	if r.Level != "" {
+		level = " at level " + r.Level
+	}
+	switch {
+	case r.Compatible && len(r.Versions) == 0:
+		fmt.Fprintf(w, "%s is a schema; subject %s has no versions yet, so it fits\n", escape(r.File), escape(r.Subject))
+		return
+	case r.Compatible:
+		fmt.Fprintf(w, "%s fits subject %s%s\n", escape(r.File), escape(r.Subject), escape(level))
+		return
+	}
+	fmt.Fprintf(w, "%s does not fit subject %s%s\n", escape(r.File), escape(r.Subject), escape(level))
+	for _, one := range r.Comparisons {
+		if !one.Compatible {
+			fmt.Fprintln(w)
+			one.write(w)
+		}
+	}
+}
