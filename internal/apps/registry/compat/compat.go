@@ -64,6 +64,8 @@ type Example struct {
 type Result struct {
 	Findings []Finding
 	Example  *Example // nil when compatible, and where no single record shows what is wrong
+	// Unshown says why there is no example for a pair that does not fit. The first finding's words end with it.
+	Unshown string
 }
 
 // Compatible tells whether the reader can read whatever the writer writes.
@@ -77,13 +79,33 @@ func Check(reader, writer *schema.Parsed, o Options) Result {
 			reader.Schema.TypeOrDefault(), writer.Schema.TypeOrDefault())}}}
 	}
 	b := newBudget(o.Context)
+	var r Result
 	switch {
 	case reader.Avro != nil:
-		return checkAvro(reader.Avro, writer.Avro, b, o)
+		r = checkAvro(reader.Avro, writer.Avro, b, o)
 	case reader.JSON != nil:
-		return checkJSON(reader.JSON, writer.JSON, b, o)
+		r = checkJSON(reader.JSON, writer.JSON, b, o)
+	default:
+		r = checkProtobuf(reader.Protobuf, writer.Protobuf, b, o)
 	}
-	return checkProtobuf(reader.Protobuf, writer.Protobuf, b, o)
+	if !r.Compatible() && r.Example == nil && !o.NoExample {
+		r.Unshown = unshown(r.Findings[0].Kind, b)
+		r.Findings[0].Words += ". No record is shown: " + r.Unshown
+	}
+	return r
+}
+
+// unshown says why a pair that does not fit comes without an example.
+func unshown(kind Kind, b *budget) string {
+	switch {
+	case kind == Undecided:
+		return "the comparison did not get that far"
+	case kind == PackageChanged || kind == RequiredFieldRemoved || kind == FieldNamedTypeChanged:
+		return "the rule guards names and other readers, and records may well be read"
+	case !b.example(Options{}):
+		return "the pair was too costly to look for one"
+	}
+	return "none was found that breaks; the rule is stricter than a decoder, or the writer's schema allows hardly any record"
 }
 
 // findingLimit bounds what is told of one pair: nobody reads more, and a hostile pair has millions.

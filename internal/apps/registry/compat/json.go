@@ -59,8 +59,10 @@ type jsonWalk struct {
 	guessed        map[jsonPair]bool
 	bad            map[jsonPair][]jsonSpot
 	again          bool
+	turned         *jsonWalk
 	patterns       map[string]*regexp.Regexp
-	steps          []string // from the record to the value at hand: property names, "0" for an element
+	alike, unlike  map[jsonPair]bool // what same has found out; alike are guesses of the question at hand
+	steps          []string          // from the record to the value at hand: property names, "0" for an element
 }
 
 // jsonSpot is a finding and where in a record it shows.
@@ -71,14 +73,10 @@ type jsonSpot struct {
 }
 
 func checkJSON(reader, writer *schema.JSONSchema, b *budget, o Options) Result {
-	w := &jsonWalk{budget: b, policy: o.Policy, reader: reader, writer: writer, bad: map[jsonPair][]jsonSpot{}, patterns: map[string]*regexp.Regexp{}}
-	var spots []jsonSpot
-	for {
-		w.known, w.open, w.guessed, w.again = map[jsonPair][]jsonSpot{}, map[jsonPair]bool{}, map[jsonPair]bool{}, false
+	w := newJSONWalk(b, o.Policy, reader, writer)
+	spots := w.compare(reader.Top(), writer.Top())
+	for w.guessedWrong() && !w.over {
 		spots = w.compare(reader.Top(), writer.Top())
-		if !w.again || w.over {
-			break
-		}
 	}
 	var findings []Finding
 	told := map[Finding]bool{}
@@ -93,6 +91,50 @@ func checkJSON(reader, writer *schema.JSONSchema, b *budget, o Options) Result {
 		r.Example = jsonExample(w, spots)
 	}
 	return r
+}
+
+func newJSONWalk(b *budget, policy Policy, reader, writer *schema.JSONSchema) *jsonWalk {
+	return &jsonWalk{budget: b, policy: policy, reader: reader, writer: writer, bad: map[jsonPair][]jsonSpot{},
+		known: map[jsonPair][]jsonSpot{}, open: map[jsonPair]bool{}, guessed: map[jsonPair]bool{},
+		alike: map[jsonPair]bool{}, unlike: map[jsonPair]bool{}, patterns: map[string]*regexp.Regexp{}}
+}
+
+// guessedWrong tells whether a guess was wrong in the walk or in those that turn the roles round. Then all begin anew, knowing what is bad.
+func (w *jsonWalk) guessedWrong() bool {
+	wrong := false
+	for _, one := range w.rounds() {
+		wrong = wrong || one.again
+	}
+	for _, one := range w.rounds() {
+		clear(one.known)
+		clear(one.guessed)
+		one.again = false
+	}
+	return wrong
+}
+
+// rounds are the walk, the one with the roles turned round, and the one that turns them back.
+func (w *jsonWalk) rounds() []*jsonWalk {
+	list := []*jsonWalk{w}
+	for next := w.turned; next != nil && !slices.Contains(list, next); next = next.turned {
+		list = append(list, next)
+	}
+	return list
+}
+
+// turnRound is the walk that asks whether the writer takes all that the reader lets through. What it guesses about schemas that hold
+// themselves stands or falls with what this one guesses. It is strict: leniency inside a "not" would be severity.
+func (w *jsonWalk) turnRound() *jsonWalk {
+	if w.turned == nil {
+		t := newJSONWalk(w.budget, Strict, w.writer, w.reader)
+		t.patterns = w.patterns
+		w.turned = t
+		if t.turned = w; w.policy != Strict {
+			t.turned = newJSONWalk(w.budget, Strict, w.reader, w.writer)
+			t.turned.turned, t.turned.patterns = t, w.patterns
+		}
+	}
+	return w.turned
 }
 
 // compare asks whether reader takes all that writer lets through, and answers with what stands against it.
@@ -143,10 +185,14 @@ func (w *jsonWalk) inside(step string, ask func() []jsonSpot) []jsonSpot {
 // granted asks a schema of the reader against facts. When the facts alone do not do, the writer's alternatives are taken one by one:
 // each knows more.
 func (w *jsonWalk) granted(r schema.JSONNode, f facts) []jsonSpot {
+	r = known(r)
 	if f.never || isTrue(r.Value) || !w.enter() {
 		return nil
 	}
 	defer w.leave()
+	if slices.ContainsFunc(f.parts, func(p schema.JSONNode) bool { return w.same(r, p) }) {
+		return nil
+	}
 	if r.Value.Kind == schema.Bool {
 		return w.spot(r, f, "", SchemaAdded, "the reader takes no value here; remove the schema false")
 	}
@@ -184,11 +230,12 @@ func (w *jsonWalk) granted(r schema.JSONNode, f facts) []jsonSpot {
 	return spots
 }
 
-// withoutKeyword is a part whose alternatives are being taken one by one.
+// withoutKeyword is a part whose alternatives are being taken one by one. What it says of all that its other keywords leave is dropped:
+// these are no longer all there.
 func withoutKeyword(n schema.JSONNode, keyword string) schema.JSONNode {
 	rest := &schema.Value{Kind: schema.Object}
 	for _, m := range n.Value.Members {
-		if m.Name != keyword && m.Name != "allOf" && m.Name != "$ref" {
+		if m.Name != keyword && m.Name != "allOf" && m.Name != "$ref" && !strings.HasPrefix(m.Name, "unevaluated") {
 			rest.Members = append(rest.Members, m)
 		}
 	}
@@ -212,6 +259,11 @@ func (w *jsonWalk) demands(r schema.JSONNode, f facts) []jsonSpot {
 			return w.granted(to, f)
 		}
 		spots = w.granted(to, f)
+		for _, second := range [...]string{"$recursiveRef", "$dynamicRef"} {
+			if v := r.Value.Get(second); v != nil && v.Text != ref {
+				return w.spot(r, f, "/"+second, ProductTypeExtended, "two references beside each other are not compared; put each into an allOf of its own")
+			}
+		}
 	}
 	if bytesType(r.Value) && len(f.parts) > 0 && bytesType(f.parts[0].Value) {
 		return spots
@@ -327,6 +379,7 @@ func (w *jsonWalk) allFit(r schema.JSONNode, values []*schema.Value) bool {
 }
 
 func (w *jsonWalk) fits(r schema.JSONNode, v *schema.Value) bool {
+	r = known(r)
 	if !w.enter() {
 		return false
 	}
@@ -390,6 +443,12 @@ func keepsBounds(r schema.JSONNode, x *big.Rat) bool {
 		}
 	}
 	return true
+}
+
+// readable tells whether a pattern is one that Go can read: clients know some more.
+func (w *jsonWalk) readable(pattern string) bool {
+	w.matches(pattern, "")
+	return w.patterns[pattern] != nil
 }
 
 func (w *jsonWalk) matches(pattern, text string) bool {
@@ -490,7 +549,8 @@ func (w *jsonWalk) arrays(r schema.JSONNode, f facts) []jsonSpot {
 		}
 	}
 	spots = append(spots, w.elements(r, f)...)
-	return append(spots, w.unchanged(r, f, "contains", "minContains", "maxContains", "unevaluatedItems")...)
+	spots = append(spots, w.unchanged(r, f, "contains", "minContains", "maxContains")...)
+	return append(spots, w.unevaluatedItems(r, f)...)
 }
 
 // elements compares lists place by place: every part of the writer may be the one that grants.
@@ -564,21 +624,6 @@ func (f facts) has(keyword string, v *schema.Value) bool {
 	})
 }
 
-// unchanged demands that keywords which are not compared otherwise are the same on both sides, and refer to nothing.
-func (w *jsonWalk) unchanged(r schema.JSONNode, f facts, keywords ...string) []jsonSpot {
-	var spots []jsonSpot
-	for _, keyword := range keywords {
-		v := r.Value.Get(keyword)
-		if v == nil || isTrue(v) || f.has(keyword, v) && !strings.Contains(string(v.Append(nil)), `Ref":`) && !strings.Contains(string(v.Append(nil)), `$ref":`) {
-			continue
-		}
-		kind, _ := limitKind(keyword, false, 0)
-		spots = append(spots, w.spot(r, f, "/"+keyword, Kind(strings.TrimSuffix(string(kind), "_ADDED")+"_CHANGED"),
-			"%s was added or changed, which is not compared further; keep it as the writer has it", keyword)...)
-	}
-	return spots
-}
-
 func (w *jsonWalk) combinations(r schema.JSONNode, f facts) []jsonSpot {
 	var spots []jsonSpot
 	for _, c := range listed(w.reader, r, "allOf") {
@@ -641,10 +686,9 @@ func (w *jsonWalk) excluded(n schema.JSONNode, f facts) bool {
 		return true
 	}
 	// The writer's own not says so, if it refuses at least as much: then the roles are turned round.
-	turned := &jsonWalk{budget: w.budget, policy: Strict, reader: w.writer, writer: w.reader, known: map[jsonPair][]jsonSpot{}, open: map[jsonPair]bool{},
-		guessed: map[jsonPair]bool{}, bad: map[jsonPair][]jsonSpot{}, patterns: w.patterns}
+	turned := w.turnRound()
 	for _, p := range f.parts {
-		if own, ok := w.writer.Child(p, "not"); ok && len(turned.compare(own, n)) == 0 && !turned.again {
+		if own, ok := w.writer.Child(p, "not"); ok && len(turned.compare(own, n)) == 0 {
 			return true
 		}
 	}

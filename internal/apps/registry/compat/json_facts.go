@@ -135,6 +135,7 @@ func (f *facts) add(n schema.JSONNode, b *budget) {
 			return
 		}
 	}
+	n = known(n)
 	f.parts = append(f.parts, n)
 	f.types &= declaredTypes(n.Value)
 	if list := enumerated(n.Value); list != nil {
@@ -274,17 +275,22 @@ func (w *jsonWalk) property(doc *schema.JSONSchema, part schema.JSONNode, name s
 	}
 	if patterns := part.Value.Get("patternProperties"); patterns != nil {
 		for _, m := range patterns.Members {
-			if w.matches(m.Name, name) {
+			if !w.readable(m.Name) {
+				kind = isOpen // nobody knows whether its schema applies
+			} else if w.matches(m.Name, name) {
 				if child, ok := doc.Child(part, "patternProperties", m.Name); ok {
 					found = append(found, child)
 				}
 			}
 		}
 	}
-	if len(found) > 0 {
+	if len(found) > 0 || kind == isOpen {
 		return found, kind
 	}
 	rest, ok := doc.Child(part, "additionalProperties")
+	if !ok && unevaluatedApplies(w, doc, part, name) {
+		rest, ok = doc.Child(part, "unevaluatedProperties")
+	}
 	switch {
 	case !ok || rest.Value.Kind == schema.Bool && rest.Value.Bool:
 		return nil, isOpen

@@ -20,10 +20,7 @@ func (w *jsonWalk) objects(r schema.JSONNode, f facts) []jsonSpot {
 	}
 	spots = append(spots, w.unlisted(r, f)...)
 	spots = append(spots, w.dependencies(r, f, required)...)
-	if u, ok := w.reader.Child(r, "unevaluatedProperties"); ok && !isTrue(u.Value) && len(w.unchanged(r, f, "unevaluatedProperties")) > 0 {
-		spots = append(spots, w.spot(r, f, "/unevaluatedProperties", UnevaluatedPropertiesNarrowed,
-			"the reader limits properties that are not described elsewhere; keep unevaluatedProperties as the writer has it, or open it")...)
-	}
+	spots = append(spots, w.unevaluatedProperties(r, f)...)
 	return append(spots, w.unchanged(r, f, "propertyNames")...)
 }
 
@@ -141,6 +138,14 @@ func (w *jsonWalk) unlisted(r schema.JSONNode, f facts) []jsonSpot {
 func (w *jsonWalk) writersProperty(r schema.JSONNode, f facts, name string) []jsonSpot {
 	var spots []jsonSpot
 	schemas, kind := w.property(w.reader, r, name)
+	for _, pattern := range memberNames(r.Value.Get("patternProperties")) {
+		if child, ok := w.reader.Child(r, "patternProperties", pattern); ok && !w.readable(pattern) {
+			schemas = append(schemas, child) // it may apply, and if not, what is said of further properties does
+			if rest, ok := w.reader.Child(r, "additionalProperties"); ok && r.Value.Get("properties").Get(name) == nil {
+				schemas = append(schemas, rest)
+			}
+		}
+	}
 	if kind == isClosed {
 		for _, p := range f.parts {
 			theirs, kind := w.property(w.writer, p, name)

@@ -232,7 +232,8 @@ const (
 // protoRefusal writes a record, reads it with the reader's message of that name, and says what was refused, lost or changed. Fields
 // that the reader does not declare are not looked for.
 func protoRefusal(reader protoreflect.FileDescriptor, msg *dynamicpb.Message) (why string, rule protoRule) {
-	encoded, err := proto.Marshal(msg)
+	// Fields may be written in any order; this one is always the same.
+	encoded, err := proto.MarshalOptions{Deterministic: true}.Marshal(msg)
 	if err != nil {
 		return "", ""
 	}

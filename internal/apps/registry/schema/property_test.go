@@ -127,6 +127,9 @@ func shuffleLines(t *rapid.T, text string) string {
 			break
 		}
 		if opener := openerOf(lines, begin, indent); strings.HasPrefix(opener, "enum ") {
+			for begin < i && strings.HasPrefix(strings.TrimSpace(lines[begin]), "option ") {
+				begin++
+			}
 			begin++
 		}
 		if i-begin > 1 {

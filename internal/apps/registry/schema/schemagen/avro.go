@@ -2,6 +2,7 @@ package schemagen
 
 import (
 	"math"
+	"strings"
 
 	"millrace/internal/apps/registry/schema"
 
@@ -14,7 +15,8 @@ var avroPrimitives = []string{"null", "boolean", "int", "long", "float", "double
 type avroMaker struct {
 	t     *rapid.T
 	names map[string]*schema.Value // full name -> definition
-	order []string
+	order []string                 // names that a type may refer to
+	open  []string                 // records around the place at hand
 	next  int
 }
 
@@ -42,13 +44,30 @@ func (m *avroMaker) node(depth int, space string, inUnion bool) *schema.Value {
 		return object("type", str("map"), "values", m.node(depth-1, space, false))
 	case depth > 0 && kind <= 6 && !inUnion:
 		return m.union(depth-1, space)
+	case kind == 7 && len(m.open) > 0 && !inUnion && chance(m.t, 40, "recursive"):
+		return m.recursion(space)
 	case kind == 7 && len(m.order) > 0:
-		return str(rapid.SampledFrom(m.order).Draw(m.t, "name"))
+		if name := rapid.SampledFrom(m.order).Draw(m.t, "name"); reachable(name, space) {
+			return str(name)
+		}
 	case kind == 8:
 		return m.logical()
 	}
 	return m.primitive()
 }
+
+// recursion refers to a record around, from a place that a value can leave empty.
+func (m *avroMaker) recursion(space string) *schema.Value {
+	name := rapid.SampledFrom(m.open).Draw(m.t, "record around")
+	if !reachable(name, space) {
+		return m.primitive()
+	}
+	return pick(m.t, "recursion", list(str("null"), str(name)), object("type", str("array"), "items", str(name)),
+		object("type", str("map"), "values", str(name)))
+}
+
+// reachable tells whether a full name means itself inside a namespace: one without a namespace means another type there.
+func reachable(name, space string) bool { return space == "" || strings.Contains(name, ".") }
 
 func (m *avroMaker) primitive() *schema.Value {
 	kind := rapid.SampledFrom(avroPrimitives).Draw(m.t, "primitive")
@@ -135,9 +154,11 @@ func (m *avroMaker) record(depth int, space string) *schema.Value {
 	m.decorate(v)
 	fields := list()
 	put(v, "fields", fields)
+	m.open = append(m.open, fullName(inner, base))
 	for i := range rapid.IntRange(0, 4).Draw(m.t, "fields") {
 		fields.Items = append(fields.Items, m.field(string(rune('a'+i)), depth, inner))
 	}
+	m.open = m.open[:len(m.open)-1]
 	m.define(inner, base, v)
 	if chance(m.t, 20, "recursive") {
 		self := str(fullName(inner, base))
@@ -176,10 +197,13 @@ func (m *avroMaker) union(depth int, space string) *schema.Value {
 		seen["null"] = true
 	}
 	for range rapid.IntRange(1, 3).Draw(m.t, "branches") {
+		known := len(m.order)
 		b := m.node(depth, space, true)
 		if key := m.branchKey(b, space); !seen[key] {
 			seen[key] = true
 			u.Items = append(u.Items, b)
+		} else {
+			m.order = m.order[:known] // what the branch defined goes with it
 		}
 	}
 	return u
@@ -265,6 +289,10 @@ func (m *avroMaker) defaultRecord(v *schema.Value, space string, depth int) *sch
 func avroPair(t *rapid.T) Pair {
 	old := avroSchema(t)
 	p := Pair{Old: textOf(schema.Avro, old)}
+	if chance(t, 10, "another schema") {
+		p.New, p.Changes = textOf(schema.Avro, avroSchema(t)), []string{"another schema"} // types have the same few names
+		return p
+	}
 	now := old
 	for range rapid.IntRange(0, 3).Draw(t, "changes") {
 		next := now.Clone()

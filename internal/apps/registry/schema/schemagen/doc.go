@@ -49,8 +49,16 @@ func valid(s schema.Schema) bool {
 	return err == nil
 }
 
+// chance is true in so many of a hundred cases. It draws a number below 128 bit by bit until it is known to be below the limit or
+// not, since rapid's own numbers are small more often than not.
 func chance(t *rapid.T, percent int, what string) bool {
-	return rapid.IntRange(0, 99).Draw(t, what) < percent
+	limit := percent * 128 / 100
+	for bit := 64; bit > 0; bit /= 2 {
+		if one := rapid.Bool().Draw(t, what); one != (limit&bit > 0) {
+			return !one
+		}
+	}
+	return false
 }
 
 func pick[T any](t *rapid.T, what string, from ...T) T { return rapid.SampledFrom(from).Draw(t, what) }

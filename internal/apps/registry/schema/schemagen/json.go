@@ -18,17 +18,19 @@ var jsonDrafts = []string{"", "", "http://json-schema.org/draft-04/schema#", "ht
 	"http://json-schema.org/draft-07/schema#", "https://json-schema.org/draft/2019-09/schema", "https://json-schema.org/draft/2020-12/schema"}
 
 type jsonMaker struct {
-	t    *rapid.T
-	d4   bool // draft-04 has neither boolean schemas nor const
-	defs string
-	refs bool
+	t     *rapid.T
+	d4    bool // draft-04 has no boolean schemas
+	d2020 bool // items holds no list
+	defs  string
+	refs  bool
+	below int // how many properties and elements stand around: a schema refers to the top from below only
 }
 
 func jsonSchema(t *rapid.T) schema.Schema { return textOf(schema.JSON, jsonTop(t)) }
 
 func jsonTop(t *rapid.T) *schema.Value {
 	draft := rapid.SampledFrom(jsonDrafts).Draw(t, "draft")
-	m := jsonMaker{t: t, d4: draft == jsonDrafts[2], defs: "definitions"}
+	m := jsonMaker{t: t, d4: draft == jsonDrafts[2], d2020: draft == jsonDrafts[6], defs: "definitions"}
 	if draft == jsonDrafts[5] || draft == jsonDrafts[6] {
 		m.defs = "$defs"
 	}
@@ -47,9 +49,7 @@ func jsonTop(t *rapid.T) *schema.Value {
 		put(v, member.Name, member.Value)
 	}
 	if m.refs {
-		m.refs = false // what is referred to refers no further, save to the top under a property
-		defs := object("x", m.schema(1), "y", m.object(1))
-		put(v, m.defs, defs)
+		put(v, m.defs, object("x", pick(m.t, "shape of x", m.object, m.array)(1), "y", m.object(1)))
 	}
 	if chance(t, 20, "title") {
 		put(v, "title", str("Title"))
@@ -61,7 +61,9 @@ func jsonTop(t *rapid.T) *schema.Value {
 func (m *jsonMaker) schema(depth int) *schema.Value {
 	kind := rapid.IntRange(0, 13).Draw(m.t, "kind of schema")
 	switch {
-	case m.refs && kind == 0:
+	case m.below > 0 && kind == 0 && chance(m.t, 15, "the top again"):
+		return object("$ref", str("#"))
+	case m.refs && m.below > 0 && kind == 0:
 		return object("$ref", str("#/"+m.defs+"/"+pick(m.t, "definition", "x", "y")))
 	case depth > 0 && kind <= 2:
 		return m.object(depth - 1)
@@ -71,8 +73,8 @@ func (m *jsonMaker) schema(depth int) *schema.Value {
 		return m.combined(depth - 1)
 	case kind == 5:
 		return object("enum", list(m.distinct()...))
-	case kind == 6 && !m.d4:
-		return object("const", m.scalar())
+	case kind == 6:
+		return object("const", m.scalar()) // which draft-04 does not know
 	case kind == 7:
 		return object("type", list(str("null"), str(rapid.SampledFrom(jsonTypes[1:]).Draw(m.t, "type"))))
 	case kind == 8:
@@ -147,8 +149,10 @@ func (m *jsonMaker) distinct() []*schema.Value {
 	return values
 }
 
-// sub makes a schema that may be a boolean.
+// sub makes the schema of a property or an element, which may be a boolean.
 func (m *jsonMaker) sub(depth int) *schema.Value {
+	m.below++
+	defer func() { m.below-- }()
 	if !m.d4 && chance(m.t, 10, "boolean schema") {
 		return boolean(rapid.Bool().Draw(m.t, "boolean"))
 	}
@@ -165,29 +169,53 @@ func (m *jsonMaker) object(depth int) *schema.Value {
 		put(v, "properties", properties)
 	}
 	if chance(m.t, 40, "required") {
-		put(v, "required", list(str(rapid.SampledFrom(jsonNames).Draw(m.t, "required name"))))
+		names := []string{rapid.SampledFrom(jsonNames).Draw(m.t, "required name")}
+		if properties := v.Get("properties"); properties != nil && len(properties.Members) > 0 && chance(m.t, 90, "of the properties") {
+			names[0] = properties.Members[0].Name
+		}
+		put(v, "required", list(str(names[0])))
 	}
 	switch rapid.IntRange(0, 5).Draw(m.t, "additional properties") {
 	case 0, 1:
 		put(v, "additionalProperties", boolean(false))
 	case 2:
-		put(v, "additionalProperties", m.schema(0))
+		put(v, "additionalProperties", m.sub(0))
 	case 3:
-		put(v, "patternProperties", object(pick(m.t, "name pattern", "^a", "b|c"), m.schema(0)))
+		put(v, "patternProperties", object(pick(m.t, "name pattern", "^a", "b|c"), m.sub(0)))
 	}
 	if chance(m.t, 10, "maxProperties") {
 		put(v, "maxProperties", num(rapid.IntRange(1, 3).Draw(m.t, "maxProperties")))
 	}
-	if chance(m.t, 10, "dependencies") {
-		put(v, "dependencies", object("a", list(str("b"))))
+	if chance(m.t, 7, "minProperties") {
+		put(v, "minProperties", num(rapid.IntRange(1, 2).Draw(m.t, "minProperties")))
 	}
+	m.beside(v)
 	return v
+}
+
+// beside adds the rarer keywords of objects. Some drafts do not know some of them, and then they say nothing.
+func (m *jsonMaker) beside(v *schema.Value) {
+	if chance(m.t, 10, "dependencies") {
+		put(v, pick(m.t, "keyword", "dependencies", "dependentRequired"), object("a", list(str("b"))))
+	}
+	if chance(m.t, 6, "dependency of a schema") {
+		put(v, pick(m.t, "keyword", "dependencies", "dependentSchemas"), object("b", object("required", list(str("c")))))
+	}
+	if chance(m.t, 6, "propertyNames") {
+		put(v, "propertyNames", pick(m.t, "names", object("enum", list(str("a"), str("b"))), object("pattern", str("^[a-d]$"))))
+	}
+	if chance(m.t, 8, "unevaluatedProperties") {
+		put(v, "unevaluatedProperties", m.sub(0))
+	}
 }
 
 func (m *jsonMaker) array(depth int) *schema.Value {
 	v := object("type", str("array"))
-	if chance(m.t, 80, "items") {
-		put(v, "items", m.schema(depth))
+	switch {
+	case chance(m.t, 25, "tuple"):
+		m.tuple(v, depth)
+	case chance(m.t, 80, "items"):
+		put(v, "items", m.sub(depth))
 	}
 	if chance(m.t, 20, "minItems") {
 		put(v, "minItems", num(1))
@@ -198,13 +226,45 @@ func (m *jsonMaker) array(depth int) *schema.Value {
 	if chance(m.t, 10, "uniqueItems") {
 		put(v, "uniqueItems", boolean(true))
 	}
+	if chance(m.t, 10, "contains") {
+		put(v, "contains", m.sub(0))
+		if chance(m.t, 40, "minContains") {
+			put(v, pick(m.t, "keyword", "minContains", "maxContains"), num(rapid.IntRange(0, 2).Draw(m.t, "count")))
+		}
+	}
+	if chance(m.t, 8, "unevaluatedItems") {
+		put(v, "unevaluatedItems", m.sub(0))
+	}
 	return v
 }
 
+// tuple describes elements by their place, as this draft does or, now and then, as another.
+func (m *jsonMaker) tuple(v *schema.Value, depth int) {
+	places := list()
+	for range rapid.IntRange(1, 3).Draw(m.t, "places") {
+		places.Items = append(places.Items, m.sub(depth))
+	}
+	first, further := "items", "additionalItems"
+	if m.d2020 || chance(m.t, 15, "by another draft") {
+		first, further = "prefixItems", "items"
+	}
+	put(v, first, places)
+	if chance(m.t, 60, "further elements") {
+		put(v, further, pick(m.t, "further", object("not", object()), m.sub(0)))
+	}
+}
+
 func (m *jsonMaker) combined(depth int) *schema.Value {
-	keyword := pick(m.t, "combination", "anyOf", "oneOf", "allOf", "not")
-	if keyword == "not" {
+	keyword := pick(m.t, "combination", "anyOf", "oneOf", "allOf", "not", "if")
+	switch keyword {
+	case "not":
 		return object("not", m.schema(depth))
+	case "if":
+		v := object("if", m.schema(0), "then", m.schema(depth))
+		if rapid.Bool().Draw(m.t, "else") {
+			put(v, "else", m.schema(0))
+		}
+		return v
 	}
 	parts := list()
 	for range rapid.IntRange(1, 3).Draw(m.t, "parts") {
@@ -216,6 +276,10 @@ func (m *jsonMaker) combined(depth int) *schema.Value {
 func jsonPair(t *rapid.T) Pair {
 	now := jsonTop(t)
 	p := Pair{Old: textOf(schema.JSON, now)}
+	if chance(t, 10, "another schema") {
+		p.New, p.Changes = textOf(schema.JSON, jsonTop(t)), []string{"another schema"}
+		return p
+	}
 	for range rapid.IntRange(0, 3).Draw(t, "changes") {
 		next := now.Clone()
 		what := changeJSON(t, next)
@@ -236,15 +300,18 @@ func jsonSlots(v *schema.Value) []*schema.Value {
 	slots := []*schema.Value{v}
 	for _, m := range v.Members {
 		switch m.Name {
-		case "properties", "patternProperties", "definitions", "$defs":
+		case "properties", "patternProperties", "definitions", "$defs", "dependentSchemas":
 			for _, inner := range m.Value.Members {
 				slots = append(slots, jsonSlots(inner.Value)...)
 			}
-		case "anyOf", "oneOf", "allOf":
+		case "anyOf", "oneOf", "allOf", "prefixItems":
 			for _, inner := range m.Value.Items {
 				slots = append(slots, jsonSlots(inner)...)
 			}
-		case "items", "additionalProperties", "not":
+		case "items", "additionalItems", "unevaluatedItems", "additionalProperties", "unevaluatedProperties", "contains", "not", "if", "then", "else":
+			for _, inner := range m.Value.Items {
+				slots = append(slots, jsonSlots(inner)...)
+			}
 			slots = append(slots, jsonSlots(m.Value)...)
 		}
 	}
@@ -254,7 +321,12 @@ func jsonSlots(v *schema.Value) []*schema.Value {
 func changeJSON(t *rapid.T, top *schema.Value) string {
 	slots := jsonSlots(top)
 	at := slots[rapid.IntRange(0, len(slots)-1).Draw(t, "place")]
-	m := jsonMaker{t: t, d4: true}
+	m := jsonMaker{t: t, d4: true, d2020: true}
+	if top.Get("$schema") != nil && chance(t, 5, "another draft") {
+		draft := rapid.SampledFrom(jsonDrafts[2:]).Draw(t, "draft")
+		put(top, "$schema", str(draft))
+		return "draft changed to " + draft
+	}
 	if properties := at.Get("properties"); properties != nil && chance(t, 70, "change properties") {
 		return changeProperties(t, m, at, properties)
 	}
@@ -442,16 +514,25 @@ func objectValue(t *rapid.T, j *schema.JSONSchema, n schema.JSONNode, depth int)
 }
 
 func arrayValue(t *rapid.T, j *schema.JSONSchema, n schema.JSONNode, depth int) any {
-	items, known := j.Child(n, "items")
 	v := make([]any, rapid.IntRange(0, 3).Draw(t, "length"))
 	for i := range v {
-		if known && items.Value.Kind != schema.Array {
-			v[i] = jsonValue(t, j, items, depth-1)
+		if child, ok := elementSchema(j, n, i); ok {
+			v[i] = jsonValue(t, j, child, depth-1)
 		} else {
 			v[i] = anyJSON(t, depth-1)
 		}
 	}
 	return v
+}
+
+// elementSchema is what most likely describes an element.
+func elementSchema(j *schema.JSONSchema, n schema.JSONNode, i int) (schema.JSONNode, bool) {
+	for _, path := range [][]string{{"prefixItems", itoa(i)}, {"items", itoa(i)}, {"items"}, {"additionalItems"}} {
+		if child, ok := j.Child(n, path...); ok && child.Value.Kind != schema.Array {
+			return child, true
+		}
+	}
+	return schema.JSONNode{}, false
 }
 
 func anyJSON(t *rapid.T, depth int) any {

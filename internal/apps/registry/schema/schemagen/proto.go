@@ -35,7 +35,7 @@ type protoMessage struct {
 
 type protoField struct {
 	label  string // optional, required, repeated or none
-	kind   string
+	kind   string // a type, or a group with its fields
 	name   string
 	number int
 	oneof  string // the oneof it stands in
@@ -44,6 +44,7 @@ type protoField struct {
 
 type protoEnum struct {
 	name   string
+	closed bool // said by an option; a file of proto2 has no other
 	values []protoConstant
 }
 
@@ -85,6 +86,10 @@ type protoMaker struct {
 
 func (m *protoMaker) enum(name string) *protoEnum {
 	e := &protoEnum{name: name, values: []protoConstant{{name + "_ZERO", 0}}}
+	e.closed = m.f.syntax == "2023" && chance(m.t, 30, "closed enum")
+	if m.f.syntax == "proto2" && chance(m.t, 20, "no zero") {
+		e.values[0].number = 3
+	}
 	for i := range rapid.IntRange(0, 3).Draw(m.t, "constants") {
 		e.values = append(e.values, protoConstant{fmt.Sprintf("%s_%d", name, i), pick(m.t, "number", -1, 1, 5) * (i + 1)})
 	}
@@ -124,7 +129,7 @@ func (m *protoMaker) message(name string, depth int) *protoMessage {
 	if n := len(msg.fields); n > 1 && chance(m.t, 30, "oneof") {
 		msg.oneofs = []string{"o"}
 		for _, f := range msg.fields[n-rapid.IntRange(1, 2).Draw(m.t, "in the oneof"):] {
-			if !strings.HasPrefix(f.kind, "map") && f.label != "repeated" {
+			if f.single() {
 				f.label, f.oneof, f.tail = "", "o", ""
 			}
 		}
@@ -135,8 +140,16 @@ func (m *protoMaker) message(name string, depth int) *protoMessage {
 			msg.reserved[1] = "gone, away"
 		}
 	}
+	if m.f.syntax == "proto2" && chance(m.t, 15, "extensions") {
+		msg.reserved = append(msg.reserved, "")
+	}
 	m.types = outer
 	return msg.settle()
+}
+
+// single tells whether a field may stand in a oneof. Groups may, but are left out of them.
+func (f *protoField) single() bool {
+	return !strings.HasPrefix(f.kind, "map") && !strings.HasPrefix(f.kind, "group") && f.label != "repeated"
 }
 
 // settle drops a oneof that has no fields.
@@ -161,6 +174,15 @@ func (m *protoMaker) field(name string, number int) *protoField {
 		labels = []string{"", "", "repeated"}
 	}
 	f.label = rapid.SampledFrom(labels).Draw(m.t, "label")
+	if m.f.syntax == "proto2" && chance(m.t, 8, "group") {
+		m.next++
+		f.name = "g" + itoa(m.next)
+		f.kind = fmt.Sprintf("group G%d { optional %s x = 1; repeated int32 y = 2; }", m.next, m.scalar())
+		return f
+	}
+	if f.tail = m.features(f); f.tail != "" {
+		return f
+	}
 	switch {
 	case chance(m.t, 10, "deprecated"):
 		f.tail = " [deprecated = true]"
@@ -172,12 +194,40 @@ func (m *protoMaker) field(name string, number int) *protoField {
 	return f
 }
 
+// features are the options that change how a field is written, or when.
+func (m *protoMaker) features(f *protoField) string {
+	message := strings.HasPrefix(f.kind, "M") || strings.HasPrefix(f.kind, "N")
+	scalar := slices.Contains(protoScalars, f.kind)
+	text := f.kind == "string" || f.kind == "bytes"
+	list := f.label == "repeated"
+	switch {
+	case m.f.syntax != "2023" && list && scalar && !text && chance(m.t, 40, "packed"):
+		return pick(m.t, "packing", " [packed = true]", " [packed = false]")
+	case m.f.syntax != "2023":
+		return ""
+	case list && scalar && !text && chance(m.t, 40, "expanded"):
+		return " [features.repeated_field_encoding = EXPANDED]"
+	case !list && scalar && chance(m.t, 30, "presence"):
+		return pick(m.t, "presence", " [features.field_presence = IMPLICIT]", " [features.field_presence = LEGACY_REQUIRED]")
+	case message && chance(m.t, 30, "delimited"):
+		return " [features.message_encoding = DELIMITED]"
+	case f.kind == "string" && chance(m.t, 30, "utf8"):
+		return " [features.utf8_validation = NONE]"
+	}
+	return ""
+}
+
 func (m *protoMaker) kind() string {
 	if len(m.types) > 0 && chance(m.t, 35, "declared type") {
 		return rapid.SampledFrom(m.types).Draw(m.t, "type")
 	}
-	return rapid.SampledFrom(protoScalars).Draw(m.t, "scalar")
+	if chance(m.t, 4, "imported type") {
+		return "google.protobuf.Timestamp"
+	}
+	return m.scalar()
 }
+
+func (m *protoMaker) scalar() string { return rapid.SampledFrom(protoScalars).Draw(m.t, "scalar") }
 
 func (f *protoFile) schema() schema.Schema {
 	return schema.Schema{Type: schema.Protobuf, Text: f.text()}
@@ -193,20 +243,28 @@ func (f *protoFile) text() string {
 	if f.pkg != "" {
 		fmt.Fprintf(&b, "package %s;\n", f.pkg)
 	}
+	var body strings.Builder
 	for _, o := range f.options {
-		fmt.Fprintf(&b, "option %s;\n", o)
+		fmt.Fprintf(&body, "option %s;\n", o)
 	}
 	for _, e := range f.enums {
-		e.write(&b)
+		e.write(&body)
 	}
 	for _, m := range f.messages {
-		m.write(&b)
+		m.write(&body)
 	}
+	if strings.Contains(body.String(), "google.protobuf.Timestamp") {
+		b.WriteString("import \"google/protobuf/timestamp.proto\";\n")
+	}
+	b.WriteString(body.String())
 	return b.String()
 }
 
 func (e *protoEnum) write(b *strings.Builder) {
 	fmt.Fprintf(b, "enum %s {\n", e.name)
+	if e.closed {
+		b.WriteString("  option features.enum_type = CLOSED;\n")
+	}
 	for _, v := range e.values {
 		fmt.Fprintf(b, "  %s = %d; // a constant\n", v.name, v.number)
 	}
@@ -230,6 +288,10 @@ func (msg *protoMessage) write(b *strings.Builder) {
 		b.WriteString("}\n")
 	}
 	for _, r := range msg.reserved {
+		if r == "" {
+			b.WriteString("  extensions 2000 to 2010;\n")
+			continue
+		}
 		fmt.Fprintf(b, "  reserved %s;\n", r)
 	}
 	for _, m := range msg.messages {
@@ -245,6 +307,10 @@ func (f *protoField) write(b *strings.Builder) {
 	label := f.label
 	if label != "" {
 		label += " "
+	}
+	if head, body, ok := strings.Cut(f.kind, " {"); ok {
+		fmt.Fprintf(b, "  %s%s = %d {%s\n", label, head, f.number, body)
+		return
 	}
 	fmt.Fprintf(b, "  %s%s %s = %d%s;\n", label, f.kind, f.name, f.number, f.tail)
 }
@@ -274,7 +340,7 @@ func cloneMessages(list []*protoMessage) []*protoMessage {
 func cloneEnums(list []*protoEnum) []*protoEnum {
 	var copies []*protoEnum
 	for _, e := range list {
-		copies = append(copies, &protoEnum{e.name, slices.Clone(e.values)})
+		copies = append(copies, &protoEnum{e.name, e.closed, slices.Clone(e.values)})
 	}
 	return copies
 }
@@ -282,6 +348,12 @@ func cloneEnums(list []*protoEnum) []*protoEnum {
 func protoPair(t *rapid.T) Pair {
 	now := drawProto(t)
 	p := Pair{Old: now.schema()}
+	if chance(t, 10, "another schema") {
+		other := drawProto(t) // its messages have the same few names
+		other.pkg = now.pkg
+		p.New, p.Changes = other.schema(), []string{"another schema"}
+		return p
+	}
 	for range rapid.IntRange(0, 3).Draw(t, "changes") {
 		next := now.clone()
 		what := changeProto(t, next)
@@ -296,12 +368,18 @@ func protoPair(t *rapid.T) Pair {
 
 func changeProto(t *rapid.T, f *protoFile) string {
 	if len(f.enums) > 0 && chance(t, 15, "change an enum") {
-		return changeProtoEnum(t, f.enums[0])
+		return changeProtoEnum(t, f, f.enums[0])
+	}
+	if chance(t, 3, "another syntax") {
+		f.syntax = pick(t, "syntax", "proto3", "proto2", "2023")
+		return "syntax changed to " + f.syntax
 	}
 	switch rapid.IntRange(0, 19).Draw(t, "change of file") {
 	case 0:
-		f.pkg += "x"
-		return "package changed"
+		if chance(t, 30, "change the package") {
+			f.pkg += "x"
+			return "package changed"
+		}
 	case 1:
 		if len(f.messages) > 1 {
 			f.messages = f.messages[:len(f.messages)-1]
@@ -325,8 +403,12 @@ func changeProto(t *rapid.T, f *protoFile) string {
 	return m.changeMessage(msg)
 }
 
-func changeProtoEnum(t *rapid.T, e *protoEnum) string {
+func changeProtoEnum(t *rapid.T, f *protoFile, e *protoEnum) string {
 	last := len(e.values) - 1
+	if f.syntax == "2023" && chance(t, 25, "open or close") {
+		e.closed = !e.closed
+		return "enum opened or closed"
+	}
 	switch rapid.IntRange(0, 2).Draw(t, "change of enum") {
 	case 0:
 		e.values = append(e.values, protoConstant{e.name + "_NEW", 77})
@@ -342,7 +424,7 @@ func changeProtoEnum(t *rapid.T, e *protoEnum) string {
 }
 
 func (m *protoMaker) changeMessage(msg *protoMessage) string {
-	what := rapid.IntRange(0, 8).Draw(m.t, "change of message")
+	what := rapid.IntRange(0, 9).Draw(m.t, "change of message")
 	if what == 0 || len(msg.fields) == 0 {
 		msg.fields = append(msg.fields, m.field("added"+itoa(len(msg.fields)), 50+len(msg.fields)))
 		return "field added"
@@ -355,8 +437,10 @@ func (m *protoMaker) changeMessage(msg *protoMessage) string {
 		msg.settle()
 		return "field removed"
 	case 3:
-		f.name += "_renamed"
-		return "field renamed"
+		if !strings.HasPrefix(f.kind, "group") { // its name is that of its type
+			f.name += "_renamed"
+			return "field renamed"
+		}
 	case 4:
 		f.kind, f.tail = m.kind(), ""
 		return "field changed to " + f.kind
@@ -370,13 +454,18 @@ func (m *protoMaker) changeMessage(msg *protoMessage) string {
 			return "label changed to " + f.label
 		}
 	case 7:
-		if f.oneof == "" && f.label != "repeated" && !strings.HasPrefix(f.kind, "map") {
+		if f.oneof == "" && f.single() {
 			f.label, f.oneof, f.tail = "", "o", ""
 			if !slices.Contains(msg.oneofs, "o") {
 				msg.oneofs = append(msg.oneofs, "o")
 			}
 			return "field moved into a oneof"
 		}
+	case 8:
+		if f.tail = m.features(f); f.tail != "" {
+			return "field with" + f.tail
+		}
+		return "field without options"
 	}
 	slices.Reverse(msg.fields)
 	return "fields turned round"
@@ -430,6 +519,9 @@ func protoScalar(t *rapid.T, fd protoreflect.FieldDescriptor) protoreflect.Value
 		return protoreflect.ValueOfBool(rapid.Bool().Draw(t, what))
 	case protoreflect.EnumKind:
 		values := fd.Enum().Values()
+		if !fd.Enum().IsClosed() && chance(t, 10, "an unknown number") {
+			return protoreflect.ValueOfEnum(42)
+		}
 		return protoreflect.ValueOfEnum(values.Get(rapid.IntRange(0, values.Len()-1).Draw(t, what)).Number())
 	case protoreflect.Int32Kind, protoreflect.Sint32Kind, protoreflect.Sfixed32Kind:
 		return protoreflect.ValueOfInt32(rapid.Int32().Draw(t, what))

@@ -1,0 +1,217 @@
+package compat
+
+import (
+	"encoding/hex"
+	"fmt"
+	"math"
+	"strconv"
+	"testing"
+
+	"millrace/internal/apps/registry/schema"
+	"millrace/internal/apps/registry/schema/schemagen"
+
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/dynamicpb"
+)
+
+func TestOracleProtobuf(t *testing.T) {
+	c := newTally()
+	eachPair(t, schema.Protobuf, c, c.protobuf)
+}
+
+func (c *tally) protobuf(seed uint64, reader, writer *schema.Parsed) error {
+	r := Check(reader, writer, Options{})
+	if err := c.verdict(r, reader, writer); err != nil {
+		return err
+	}
+	if r.Example != nil {
+		return protoExampleBreaks(r.Example, reader.Protobuf.File, writer.Protobuf.File)
+	}
+	if !r.Compatible() {
+		explainBare(seed, r, reader, writer)
+		return nil
+	}
+	read := 0
+	for _, md := range protoRoots(writer.Protobuf.File.Messages(), nil) {
+		values := schemagen.ProtobufValue(md)
+		for i := range valuesPerPair {
+			msg := values.Example(int(seed) + i)
+			why, rule := protoRefusal(reader.Protobuf.File, msg)
+			if why != "" && rule == "" {
+				return fmt.Errorf("called compatible, and of the record %v of %s: %s", msg, md.FullName(), why)
+			}
+			broken := protoBreaks(reader.Protobuf.File, msg)
+			if (broken == "") != (why == "") {
+				return fmt.Errorf("the two decoders' judges differ on %v of %s: %q and %q", msg, md.FullName(), why, broken)
+			}
+			if rule != "" {
+				c.known[string(rule)]++
+			}
+			read++
+		}
+	}
+	c.read(read)
+	return nil
+}
+
+// protoExampleBreaks reads an example's text under the writer again and tries it by other code than made it.
+func protoExampleBreaks(e *Example, reader, writer protoreflect.FileDescriptor) error {
+	for _, md := range protoRoots(writer.Messages(), nil) {
+		if string(md.FullName()) != e.Message {
+			continue
+		}
+		msg := dynamicpb.NewMessage(md)
+		if err := protojson.Unmarshal([]byte(e.Record), msg); err != nil {
+			return fmt.Errorf("the example %s is no record of the writer: %w", e.Record, err)
+		}
+		if protoBreaks(reader, msg) == "" {
+			return fmt.Errorf("the example %s of %s is read as it was written", e.Record, e.Message)
+		}
+		return nil
+	}
+	return fmt.Errorf("the example is of %s, which the writer does not have", e.Message)
+}
+
+// protoBreaks says how a record breaks, by looking at trees of plain texts. A record breaks if the reader has no such message or
+// refuses the bytes (a required field, a text that is no UTF-8), or if a field that both declare has another value than was written:
+// a wire type that the reader does not expect makes its bytes an unknown field, and the value is lost; or if the reader, which has the
+// writer's oneof, sees no choice where one was made. Fields that the reader does not declare may go.
+func protoBreaks(reader protoreflect.FileDescriptor, msg *dynamicpb.Message) string {
+	bytes, err := proto.MarshalOptions{Deterministic: true}.Marshal(msg)
+	if err != nil {
+		return ""
+	}
+	md := sameMessage(reader, msg.Descriptor())
+	if md == nil {
+		return "no such message"
+	}
+	got := dynamicpb.NewMessage(md)
+	if err := proto.Unmarshal(bytes, got); err != nil {
+		return err.Error()
+	}
+	return treesDiffer(msg, got)
+}
+
+func treesDiffer(written, read protoreflect.Message) (why string) {
+	for i := range written.Descriptor().Fields().Len() {
+		wf := written.Descriptor().Fields().Get(i)
+		rf := read.Descriptor().Fields().ByNumber(wf.Number())
+		if rf == nil && written.Has(wf) && choiceLost(wf, read) {
+			return fmt.Sprintf("field %d: the choice is lost", wf.Number())
+		}
+		if rf == nil || !written.Has(wf) {
+			continue
+		}
+		if why := fieldsDiffer(wf, rf, written, read); why != "" {
+			return fmt.Sprintf("field %d: %s", wf.Number(), why)
+		}
+	}
+	return ""
+}
+
+func choiceLost(wf protoreflect.FieldDescriptor, read protoreflect.Message) bool {
+	o := wf.ContainingOneof()
+	if o == nil || o.IsSynthetic() {
+		return false
+	}
+	ro := read.Descriptor().Oneofs().ByName(o.Name())
+	return ro != nil && !ro.IsSynthetic() && read.WhichOneof(ro) == nil
+}
+
+func fieldsDiffer(wf, rf protoreflect.FieldDescriptor, written, read protoreflect.Message) string {
+	v, got := written.Get(wf), read.Get(rf)
+	if wf.IsMap() && rf.IsMap() {
+		return mapsDiffer(wf, rf, v.Map(), got.Map())
+	}
+	if (wf.IsMap() || rf.IsMap()) && (wf.Message() == nil || rf.Message() == nil) {
+		return "a map and a scalar"
+	}
+	if wf.IsMap() || rf.IsMap() {
+		return "" // a map is written as messages of key and value, and read as such
+	}
+	if rf.Message() != nil && !rf.IsList() && !read.Has(rf) {
+		return "lost"
+	}
+	a, b := listOf(wf, v), listOf(rf, got)
+	if len(a) != len(b) {
+		return fmt.Sprintf("%d values became %d", len(a), len(b))
+	}
+	for i := range a {
+		if why := valuesDiffer(wf, rf, a[i], b[i]); why != "" {
+			return why
+		}
+	}
+	return ""
+}
+
+func listOf(fd protoreflect.FieldDescriptor, v protoreflect.Value) (all []protoreflect.Value) {
+	if !fd.IsList() {
+		return []protoreflect.Value{v}
+	}
+	for i := range v.List().Len() {
+		all = append(all, v.List().Get(i))
+	}
+	return all
+}
+
+func mapsDiffer(wf, rf protoreflect.FieldDescriptor, written, read protoreflect.Map) (why string) {
+	byText := map[string]protoreflect.Value{}
+	read.Range(func(k protoreflect.MapKey, v protoreflect.Value) bool {
+		byText[plainText(rf.MapKey(), k.Value())] = v
+		return true
+	})
+	if written.Len() != read.Len() {
+		return "another number of entries"
+	}
+	written.Range(func(k protoreflect.MapKey, v protoreflect.Value) bool {
+		if got, ok := byText[plainText(wf.MapKey(), k.Value())]; !ok {
+			why = "a key is lost"
+		} else {
+			why = valuesDiffer(wf.MapValue(), rf.MapValue(), v, got)
+		}
+		return why == ""
+	})
+	return why
+}
+
+func valuesDiffer(wf, rf protoreflect.FieldDescriptor, v, got protoreflect.Value) string {
+	switch {
+	case wf.Message() != nil && rf.Message() != nil:
+		return treesDiffer(v.Message(), got.Message())
+	case wf.Message() != nil || rf.Message() != nil:
+		return "a message and a scalar"
+	}
+	if a, b := plainText(wf, v), plainText(rf, got); a != b {
+		return a + " became " + b
+	}
+	return ""
+}
+
+// plainText writes a scalar as what it means: numbers by value, true as 1, texts by their bytes.
+func plainText(fd protoreflect.FieldDescriptor, v protoreflect.Value) string {
+	switch x := v.Interface().(type) {
+	case bool:
+		return map[bool]string{true: "1", false: "0"}[x]
+	case string:
+		return "x" + hex.EncodeToString([]byte(x))
+	case []byte:
+		return "x" + hex.EncodeToString(x)
+	case float32:
+		return floatText(float64(x))
+	case float64:
+		return floatText(x)
+	}
+	return v.String()
+}
+
+func floatText(f float64) string {
+	switch {
+	case f == math.Trunc(f) && math.Abs(f) < 1<<53:
+		return strconv.FormatInt(int64(f), 10)
+	case math.IsNaN(f):
+		return "NaN"
+	}
+	return strconv.FormatFloat(f, 'g', -1, 64)
+}
