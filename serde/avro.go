@@ -48,10 +48,14 @@ func newAvro(typed *avro.Schema, parseBare func() (*avro.Schema, error)) (*avroF
 	if err != nil {
 		return nil, fmt.Errorf("the Avro schema cannot be read: %s", sentence(err.Error()))
 	}
+	root, err := readAvroNode(typed)
+	if err != nil {
+		return nil, err
+	}
 	resolved := func() *cache[*avroFormat, *avro.Schema] {
 		return newCache[*avroFormat, *avro.Schema](100, 0, time.Hour, time.Now)
 	}
-	return &avroFormat{typed: typed, bare: bare, root: readAvroNode(typed.Root()), typedOf: resolved(), bareOf: resolved()}, nil
+	return &avroFormat{typed: typed, bare: bare, root: root, typedOf: resolved(), bareOf: resolved()}, nil
 }
 
 func parseAvro(s sr.Schema, refs []reference, options ...avro.SchemaOpt) (*avro.Schema, error) {

@@ -1,6 +1,7 @@
 package serde
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/twmb/avro"
@@ -56,59 +57,83 @@ func (n *avroNode) find(branch string) *avroNode {
 }
 
 // readAvroNode makes the graph of what the library found.
-func readAvroNode(s *avro.SchemaNode) *avroNode {
-	names := map[string]*avroNode{}
-	var later []func() // names before their definition
-	var read func(s *avro.SchemaNode, at **avroNode)
-	read = func(s *avro.SchemaNode, at **avroNode) {
-		n := &avroNode{kind: s.Type, logical: s.LogicalType, scale: s.Scale, size: s.Size}
-		*at = n
-		switch s.Type {
-		case "null", "boolean", "int", "long", "float", "double", "bytes", "string":
-		case "record", "error", "enum", "fixed":
-			n.name = fullName(s)
-			names[n.name] = n
-			if s.Type == "error" {
-				n.kind = "record"
-			}
-			n.symbols = map[string]bool{}
-			for _, symbol := range s.Symbols {
-				n.symbols[symbol] = true
-			}
-			n.fields = make([]avroField, len(s.Fields))
-			for i := range s.Fields {
-				f := &s.Fields[i]
-				n.fields[i] = avroField{name: f.Name, hasDefault: f.HasDefault}
-				read(&f.Type, &n.fields[i].node)
-			}
-		case "array":
-			read(s.Items, &n.items)
-		case "map":
-			read(s.Values, &n.items)
-		case "union":
-			n.branches = make([]*avroNode, len(s.Branches))
-			for i := range s.Branches {
-				read(&s.Branches[i], &n.branches[i])
-			}
-		default:
-			later = append(later, func() {
-				if known := names[s.Type]; known != nil {
-					*at = known
-				}
-			})
+func readAvroNode(schema *avro.Schema) (*avroNode, error) {
+	// Built anew, the schema holds the definitions that came with its references.
+	whole, err := schema.Root().Schema(avro.WithLaxNames(anyName))
+	if err != nil {
+		return nil, fmt.Errorf("the Avro schema cannot be read: %s", sentence(err.Error()))
+	}
+	g := avroGraph{names: map[string]*avroNode{}}
+	var root *avroNode
+	g.read(whole.Root(), "", &root)
+	for _, l := range g.later {
+		if *l.at = g.names[l.full]; *l.at == nil {
+			*l.at = g.names[l.name]
+		}
+		if *l.at == nil {
+			return nil, fmt.Errorf("the Avro schema cannot be read: nothing defines the type %s", l.name)
 		}
 	}
-	var root *avroNode
-	read(s, &root)
-	for _, resolve := range later {
-		resolve()
-	}
-	return root
+	return root, nil
 }
 
-func fullName(s *avro.SchemaNode) string {
-	if s.Namespace == "" || strings.Contains(s.Name, ".") {
-		return s.Name
+type avroGraph struct {
+	names map[string]*avroNode
+	later []laterName
+}
+
+// laterName is the name of a type where the type goes, as it is written and in the namespace around it.
+type laterName struct {
+	name, full string
+	at         **avroNode
+}
+
+func (g *avroGraph) read(s *avro.SchemaNode, space string, at **avroNode) {
+	n := &avroNode{kind: s.Type, logical: s.LogicalType, scale: s.Scale, size: s.Size}
+	*at = n
+	switch s.Type {
+	case "null", "boolean", "int", "long", "float", "double", "bytes", "string":
+	case "record", "error", "enum", "fixed":
+		g.define(s, n)
+	case "array":
+		g.read(s.Items, space, &n.items)
+	case "map":
+		g.read(s.Values, space, &n.items)
+	case "union":
+		n.branches = make([]*avroNode, len(s.Branches))
+		for i := range s.Branches {
+			g.read(&s.Branches[i], space, &n.branches[i])
+		}
+	default:
+		g.later = append(g.later, laterName{s.Type, qualified(space, s.Type), at})
 	}
-	return s.Namespace + "." + s.Name
+}
+
+func (g *avroGraph) define(s *avro.SchemaNode, n *avroNode) {
+	n.name = qualified(s.Namespace, s.Name)
+	g.names[n.name] = n
+	if s.Type == "error" {
+		n.kind = "record"
+	}
+	n.symbols = map[string]bool{}
+	for _, symbol := range s.Symbols {
+		n.symbols[symbol] = true
+	}
+	space := ""
+	if i := strings.LastIndexByte(n.name, '.'); i >= 0 {
+		space = n.name[:i]
+	}
+	n.fields = make([]avroField, len(s.Fields))
+	for i := range s.Fields {
+		f := &s.Fields[i]
+		n.fields[i] = avroField{name: f.Name, hasDefault: f.HasDefault}
+		g.read(&f.Type, space, &n.fields[i].node)
+	}
+}
+
+func qualified(space, name string) string {
+	if space == "" || strings.Contains(name, ".") {
+		return name
+	}
+	return space + "." + name
 }

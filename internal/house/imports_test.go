@@ -59,6 +59,8 @@ var table = []line{
 
 	// serde is public: for programs on franz-go, ours and others'.
 	{"serde", "", franz + " github.com/twmb/avro github.com/santhosh-tekuri/jsonschema/v6 github.com/bufbuild/protocompile google.golang.org/protobuf"},
+	{"serde/internal/shoppb", "", "google.golang.org/protobuf"},
+	{"serde/internal/shoppb/gen", "", "github.com/bufbuild/protocompile google.golang.org/protobuf"},
 
 	{"boot", "*", "*"},
 	{"cmd/millrace", "boot apps/cli", ""},
