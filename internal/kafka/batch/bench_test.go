@@ -109,3 +109,29 @@ func BenchmarkFilter(b *testing.B) {
 		})
 	}
 }
+
+// A batch of 1 KiB records, as a schema check reads it: with and without a header.
+func BenchmarkScan(b *testing.B) {
+	for _, headers := range []int{0, 3} {
+		recs := make([]Record, 100)
+		for i := range recs {
+			recs[i] = Record{Key: fmt.Append(nil, "key-", i), Value: make([]byte, 1024)}
+			for range headers {
+				recs[i].Headers = append(recs[i].Headers, RecordHeader{Key: "traceparent", Value: make([]byte, 55)})
+			}
+		}
+		batch, err := Build(nil, Plain(0, 0, 1), Number(recs))
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Run(fmt.Sprint(headers, " headers"), func(b *testing.B) {
+			b.ReportAllocs()
+			b.SetBytes(int64(len(batch)))
+			for b.Loop() {
+				if err := Scan(batch, 0, func(_ int, r *Raw) error { r.LastHeader("__value_schema_id"); return nil }); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
