@@ -124,6 +124,18 @@ func (l *kafkaLog) Append(ctx context.Context, writer string, writes []state.Wri
 	return last, failed
 }
 
+func (l *kafkaLog) End(ctx context.Context) (int64, error) {
+	ends, err := kadm.NewClient(l.client).ListEndOffsets(ctx, l.topic)
+	if err != nil {
+		return 0, err
+	}
+	end, found := ends.Lookup(l.topic, 0)
+	if !found {
+		return 0, fmt.Errorf("topic %s has no partition 0 any more", l.topic)
+	}
+	return end.Offset, end.Err
+}
+
 func (l *kafkaLog) Follow(ctx context.Context, take func([]Entry)) error {
 	for {
 		fetched := l.reader.PollFetches(ctx)

@@ -22,6 +22,8 @@ type Log interface {
 	Append(ctx context.Context, writer string, writes []state.Write) (last int64, err error)
 	// Follow gives every record from the beginning, in order, until ctx ends or the log cannot be read any more.
 	Follow(ctx context.Context, take func([]Entry)) error
+	// End is the offset after the last record that can be read.
+	End(ctx context.Context) (int64, error)
 	// ClusterID names the cluster that holds the log.
 	ClusterID() string
 	Close()
@@ -82,6 +84,15 @@ func (m *Memory) Append(_ context.Context, writer string, writes []state.Write) 
 	close(m.grown)
 	m.grown = make(chan struct{})
 	return next - 1, nil
+}
+
+func (m *Memory) End(context.Context) (int64, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.fail != nil || len(m.entries) == 0 {
+		return 0, m.fail
+	}
+	return m.entries[len(m.entries)-1].Offset + 1, nil
 }
 
 func (m *Memory) Follow(ctx context.Context, take func([]Entry)) error {

@@ -107,6 +107,7 @@ type Registry struct {
 	asked   bool // our question was read; owned by follow
 	settled atomic.Bool
 
+	named nameCache
 	view  view
 	rival atomic.Pointer[string] // why this registry does not write any more
 	cut   atomic.Pointer[error]  // why the log is not followed any more
@@ -198,6 +199,8 @@ type view struct {
 	s     *state.State  // guarded by mu
 	moved chan struct{} // guarded by mu; closed when s moves
 	err   error         // guarded by mu; s will not move any more
+
+	next atomic.Int64 // of s, for who only wants to know whether it moved
 }
 
 func (v *view) open() { v.s, v.moved = state.New(), make(chan struct{}) }
@@ -214,6 +217,7 @@ func (v *view) apply(entries []Entry) {
 	for _, e := range entries {
 		v.s.Apply(e.Record)
 	}
+	v.next.Store(v.s.Next())
 	close(v.moved)
 	v.moved = make(chan struct{})
 }
