@@ -115,7 +115,7 @@ func (n *Node) start() error {
 	}
 	n.observeHost()
 	n.broker = broker.New(broker.Options{Env: n.o.Env, Settings: s, Listeners: append(listeners, n.inProcess()), Log: n.o.Log,
-		Metrics: n.metrics, Limits: n.o.Limits})
+		Metrics: n.metrics, Limits: n.o.Limits, Schemas: n.schemaCheck()})
 	if err := n.broker.Listen(); err != nil {
 		return explainPort(err)
 	}

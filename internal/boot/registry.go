@@ -43,6 +43,7 @@ type schemas struct {
 	now     *registry.Registry // guarded by mu; nil while it is not open
 	why     error              // guarded by mu; why it is not open, nil while that is tried for the first time
 	changed chan struct{}      // guarded by mu; closed when now or why changes
+	sets    int64              // guarded by mu; how often they have changed
 }
 
 func newSchemas(n *Node) *schemas {
@@ -165,6 +166,7 @@ func (a *schemas) set(r *registry.Registry, why error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.now, a.why = r, why
+	a.sets++
 	close(a.changed)
 	a.changed = make(chan struct{})
 }

@@ -14,6 +14,14 @@ var topicSettings = []Setting{
 		Doc: "The codec records are kept in; producer keeps what the producer chose."},
 	{Name: "compression.zstd.level", Type: Int, Default: "3", Rule: between(-131072, 22), Scope: OfTopic,
 		Doc: "The effort of zstd when the broker compresses."},
+	{Name: "confluent.key.schema.validation", Type: Boolean, Default: "false", Scope: OfTopic, Own: true,
+		Doc: "Whether only records are accepted whose key carries a schema id that is registered under the key's subject."},
+	{Name: "confluent.key.subject.name.strategy", Type: String, Default: topicNameStrategy, Rule: oneOf(subjectNameStrategies...), Scope: OfTopic, Own: true,
+		Doc: "The subject that the schema ids of keys are looked for under: of the topic (its name and -key), of the record's name, or of both."},
+	{Name: "confluent.value.schema.validation", Type: Boolean, Default: "false", Scope: OfTopic, Own: true,
+		Doc: "Whether only records are accepted whose value carries a schema id that is registered under the value's subject."},
+	{Name: "confluent.value.subject.name.strategy", Type: String, Default: topicNameStrategy, Rule: oneOf(subjectNameStrategies...), Scope: OfTopic, Own: true,
+		Doc: "The subject that the schema ids of values are looked for under: of the topic (its name and -value), of the record's name, or of both."},
 	{Name: "delete.retention.ms", Type: Long, Default: "86400000", Rule: atLeast(0), Scope: OfTopic,
 		Doc: "How long a tombstone stays readable in a compacted topic."},
 	{Name: "file.delete.delay.ms", Type: Long, Default: "60000", Rule: atLeast(0), Scope: OfTopic,
@@ -74,3 +82,12 @@ var topicSettings = []Setting{
 	{Name: "unclean.leader.election.enable", Type: Boolean, Default: "false", Scope: OfTopic, Class: NotYet,
 		Doc: "Whether a replica that is not in sync may lead when no other is left, which loses records."},
 }
+
+// The subject name strategies, under the names of the classes that Java's serializers use.
+const (
+	topicNameStrategy       = "io.confluent.kafka.serializers.subject.TopicNameStrategy"
+	recordNameStrategy      = "io.confluent.kafka.serializers.subject.RecordNameStrategy"
+	topicRecordNameStrategy = "io.confluent.kafka.serializers.subject.TopicRecordNameStrategy"
+)
+
+var subjectNameStrategies = []string{topicNameStrategy, recordNameStrategy, topicRecordNameStrategy}

@@ -15,6 +15,8 @@ var fuzzed = []struct{ what, pkg, target string }{
 	{"Produce", "internal/kafka/wire", "FuzzProduce"},
 	{"Fetch", "internal/kafka/wire", "FuzzFetch"},
 	{"record batches", "internal/kafka/batch", "FuzzBatch"},
+	{"records that are not decoded whole", "internal/kafka/batch", "FuzzScan"},
+	{"schema ids of records", "internal/node/broker", "FuzzSchemaCheck"},
 	{"offset, time and transaction indexes", "internal/node/commitlog", "FuzzIndexes"},
 	{"producer snapshots", "internal/node/commitlog", "FuzzSnapshot"},
 	{"records of internal topics", "internal/kafka/record", "FuzzRecords"},

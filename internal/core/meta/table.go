@@ -33,7 +33,10 @@ func (t Table) Known(typ int8, resource, name string) error {
 func (t Table) Check(typ int8, resource, name, value string) error {
 	switch typ {
 	case TopicResource:
-		return config.ValidateTopic(name, value)
+		if err := config.ValidateTopic(name, value); err != nil {
+			return err
+		}
+		return config.ValidateSchemaCheck(t.Static, resource, name, value)
 	case BrokerResource:
 		return config.ValidateBroker(name, value, resource != "")
 	case GroupResource:

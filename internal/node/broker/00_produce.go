@@ -4,8 +4,10 @@
 // connection), 1 after the append, all (-1) when the high watermark covers the batch, which means flushed wherever
 // flush.before.ack holds. The batch is opaque: magic, checksum, sizes, counts and header timestamps are checked, records
 // are decoded only for compacted topics (null keys are refused with RecordErrors) and for topics whose compression.type
-// is not the producer's. Kafka's checks of single records are left out: the header's timestamps are believed. Internal
-// topics are refused. A transactional id is refused with TRANSACTIONAL_ID_AUTHORIZATION_FAILED: there are no
+// is not the producer's. Kafka's checks of single records are left out: the header's timestamps are believed. A topic with
+// confluent.key.schema.validation or confluent.value.schema.validation takes only batches whose records all have a schema id
+// that is registered under their subject; a null key or value passes. Others are refused with INVALID_RECORD, RecordErrors
+// and a message. Internal topics are refused. A transactional id is refused with TRANSACTIONAL_ID_AUTHORIZATION_FAILED: there are no
 // transactions yet. Versions 0-2 are advertised because librdkafka looks for them, and answered with
 // UNSUPPORTED_VERSION. Needs Write on each topic.
 //
@@ -51,6 +53,9 @@ type produceCall struct {
 	expired  bool         // the timer could not be stopped: not reused
 	timer    env.Timer
 	armed    bool // the timer runs
+
+	caughtUp   bool  // the schema registry has, after this request came
+	schemasErr error // why it has not
 }
 
 // A produceItem is one partition's batch. Its callback is made once and lives as long as the item.
@@ -60,6 +65,7 @@ type produceItem struct {
 	index  int
 	buf    *buffer
 	topic  *metrics.Topic // nil while the topic is not known
+	later  bool           // waits for the schema registry
 	done   atomic.Bool
 	result Produced
 }
@@ -113,26 +119,43 @@ func (c *produceCall) start() {
 	c.answered.Store(false)
 	c.open.Store(int32(n + 1))
 	c.users.Store(int32(n + 2))
-	refused := c.refuseAll()
+	refused, later := c.refuseAll(), false
 	for i := range c.req.Partitions {
 		it := c.items[i]
 		it.buf = c.r.frame.pooled
 		it.buf.retain()
 		it.done.Store(false)
-		it.Batch, it.Acks, it.topic = nil, c.req.Acks, nil
+		it.Batch, it.Acks, it.topic, it.later = nil, c.req.Acks, nil, false
 		p, wrong := refused, refused != nil
 		if !wrong {
 			p = c.submit(it, &c.req.Partitions[i])
 		}
-		if p != nil {
+		if p == schemasLater {
+			it.later, later = true, true
+		} else if p != nil {
 			it.finish(*p)
 		}
+	}
+	if later {
+		c.submitLater()
 	}
 	if c.req.Acks == -1 && c.open.Load() > 1 {
 		c.expireAfter(time.Duration(c.req.TimeoutMs) * time.Millisecond)
 	}
 	c.oneDone()
 	c.leave()
+}
+
+// submitLater goes on with the partitions that wait for the schema registry.
+func (c *produceCall) submitLater() {
+	c.awaitSchemas()
+	for i := range c.req.Partitions {
+		if it := c.items[i]; it.later {
+			if p := c.submit(it, &c.req.Partitions[i]); p != nil {
+				it.finish(*p)
+			}
+		}
+	}
 }
 
 func (c *produceCall) size(n int) {
@@ -214,6 +237,11 @@ func (c *produceCall) check(it *produceItem, in *wire.ProducePartition, policy *
 		}
 	}
 	it.Batch, it.Header = in.Records, h
+	if policy.schemas != nil {
+		if bad := c.checkSchemas(it, policy); bad != nil {
+			return bad
+		}
+	}
 	if policy.compact || policy.codec != codecOfProducer && policy.codec != h.Codec() {
 		return c.checkRecords(it, h, policy)
 	}
@@ -338,7 +366,7 @@ func (c *produceCall) leave() {
 	if c.users.Add(-1) > 0 || c.expired {
 		return
 	}
-	c.r, c.armed = nil, false
+	c.r, c.armed, c.caughtUp, c.schemasErr = nil, false, false, nil
 	c.req.Reset()
 	if cap(c.items) <= 1024 {
 		c.b.produces.Put(c)

@@ -32,6 +32,8 @@ type Options struct {
 	Listeners []Listener
 	// Authorizer is asked by every API; nil allows everything.
 	Authorizer auth.Authorizer
+	// Schemas judge the records of topics whose schemas are checked; nil refuses them.
+	Schemas Schemas
 	// Quotas are asked by every answer; nil never throttles.
 	Quotas quota.Limits
 	// Log takes what an operator should see; nil is silent.
@@ -82,6 +84,7 @@ type Broker struct {
 	random     env.Random
 	settings   Settings
 	authorizer auth.Authorizer
+	schemas    Schemas
 	quotas     quota.Limits
 	unlimited  bool // quotas never throttle
 	log        *slog.Logger
@@ -123,7 +126,7 @@ const tickEvery = time.Second
 func New(o Options) *Broker {
 	b := &Broker{
 		host: o.Host, clock: o.Env.Clock, network: o.Env.Network, random: o.Env.Random, settings: o.Settings,
-		authorizer: o.Authorizer, quotas: o.Quotas, log: o.Log, apis: &registered, noCreate: o.NoAutoCreate,
+		authorizer: o.Authorizer, schemas: o.Schemas, quotas: o.Quotas, log: o.Log, apis: &registered, noCreate: o.NoAutoCreate,
 		stopped: make(chan struct{}), empty: make(chan struct{}),
 		conns: map[*conn]struct{}{}, perIP: map[string]int{},
 	}

@@ -30,6 +30,7 @@ type topicPolicy struct {
 	level               int
 	beforeMax, afterMax int64
 	metrics             *metrics.Topic
+	schemas             []*schemaSide // nil: no schema check
 }
 
 // policyCache holds the policies of the topics produced to, for one image: another image begins anew.
@@ -50,6 +51,9 @@ func (c *policyCache) of(b *Broker, topic string) *topicPolicy {
 	}
 	topic = strings.Clone(topic) // the caller's aliases a frame
 	p := b.topicPolicy(image, topic)
+	if set != nil {
+		p.keepVerdicts(set.policies[topic])
+	}
 	next := &policySet{image: image, policies: map[string]*topicPolicy{topic: p}}
 	if set != nil && set.image == image {
 		maps.Copy(next.policies, set.policies)
@@ -76,6 +80,7 @@ func (b *Broker) topicPolicy(image *meta.Image, topic string) *topicPolicy {
 		p.compact = p.compact || how == "compact"
 	}
 	p.codec, p.level = codecOf(v)
+	p.schemas = schemaSides(topic, v)
 	return p
 }
 
