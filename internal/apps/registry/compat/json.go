@@ -59,7 +59,8 @@ type jsonWalk struct {
 	guessed        map[jsonPair]bool
 	bad            map[jsonPair][]jsonSpot
 	again          bool
-	turned         *jsonWalk
+	turned         *jsonWalk // see turnRound
+	exact          bool      // promise no more than a decoder keeps
 	patterns       map[string]*regexp.Regexp
 	alike, unlike  map[jsonPair]bool // what same has found out; alike are guesses of the question at hand
 	steps          []string          // from the record to the value at hand: property names, "0" for an element
@@ -122,17 +123,15 @@ func (w *jsonWalk) rounds() []*jsonWalk {
 	return list
 }
 
-// turnRound is the walk that asks whether the writer takes all that the reader lets through. What it guesses about schemas that hold
-// themselves stands or falls with what this one guesses. It is strict: leniency inside a "not" would be severity.
+// turnRound is the walk that asks whether the writer takes all that the reader lets through, for the inside of a "not". It is exact: what
+// the rules let pass elsewhere against the decoder would turn into its opposite there. What it guesses about schemas that hold
+// themselves stands or falls with what this one guesses.
 func (w *jsonWalk) turnRound() *jsonWalk {
 	if w.turned == nil {
-		t := newJSONWalk(w.budget, Strict, w.writer, w.reader)
-		t.patterns = w.patterns
-		w.turned = t
-		if t.turned = w; w.policy != Strict {
-			t.turned = newJSONWalk(w.budget, Strict, w.reader, w.writer)
-			t.turned.turned, t.turned.patterns = t, w.patterns
-		}
+		there, back := newJSONWalk(w.budget, Strict, w.writer, w.reader), newJSONWalk(w.budget, Strict, w.reader, w.writer)
+		there.exact, there.patterns, there.turned = true, w.patterns, back
+		back.exact, back.patterns, back.turned = true, w.patterns, there
+		w.turned = there
 	}
 	return w.turned
 }
@@ -265,7 +264,7 @@ func (w *jsonWalk) demands(r schema.JSONNode, f facts) []jsonSpot {
 			}
 		}
 	}
-	if bytesType(r.Value) && len(f.parts) > 0 && bytesType(f.parts[0].Value) {
+	if !w.exact && bytesType(r.Value) && len(f.parts) > 0 && bytesType(f.parts[0].Value) {
 		return spots
 	}
 	spots = append(spots, w.types(r, f)...)
@@ -645,6 +644,12 @@ func (w *jsonWalk) oneOfMany(r schema.JSONNode, f facts, keyword string) []jsonS
 	list := listed(w.reader, r, keyword)
 	if len(list) == 0 {
 		return nil
+	}
+	if w.exact && keyword == "oneOf" && len(list) > 1 {
+		if w.sameGroup(r, f, keyword) {
+			return nil
+		}
+		return w.spot(r, f, "/"+keyword, SumTypeNarrowed, "the alternatives are not the writer's; keep them as they are")
 	}
 	takes := func(f facts) bool {
 		return slices.ContainsFunc(list, func(c schema.JSONNode) bool { return len(w.granted(c, f)) == 0 })

@@ -57,7 +57,7 @@ func (w *jsonWalk) required(r schema.JSONNode, f facts, theirs map[string]bool) 
 			continue
 		}
 		// A default excuses it by the rules, though a validator does not fill it in.
-		if child, ok := w.reader.Child(r, "properties", name.Text); ok && child.Value.Get("default") != nil {
+		if child, ok := w.reader.Child(r, "properties", name.Text); ok && !w.exact && child.Value.Get("default") != nil {
 			continue
 		}
 		spots = append(spots, w.spot(r, f, "/required", RequiredAttributeAdded,

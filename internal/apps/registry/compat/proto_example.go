@@ -249,9 +249,40 @@ func protoRefusal(reader protoreflect.FileDescriptor, msg *dynamicpb.Message) (w
 		}
 		return "the reader refuses the record: " + text, rule
 	}
+	if missing := missingRequired(read); missing != nil {
+		return "the reader refuses the record: the required field " + string(missing.FullName()) + " is not set", ""
+	}
 	d := protoDifference{}
 	d.message(msg, read, "")
 	return d.why, d.rule
+}
+
+// missingRequired finds a required field that is not set. The decoder does so itself for proto2, but not for the editions' required
+// fields in descriptors that were compiled here.
+func missingRequired(msg protoreflect.Message) (missing protoreflect.FieldDescriptor) {
+	fields := msg.Descriptor().Fields()
+	for i := range fields.Len() {
+		if fd := fields.Get(i); fd.Cardinality() == protoreflect.Required && !msg.Has(fd) {
+			return fd
+		}
+	}
+	msg.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		switch {
+		case fd.IsMap() && fd.MapValue().Message() != nil:
+			v.Map().Range(func(_ protoreflect.MapKey, v protoreflect.Value) bool {
+				missing = missingRequired(v.Message())
+				return missing == nil
+			})
+		case fd.IsList() && fd.Message() != nil:
+			for i := 0; i < v.List().Len() && missing == nil; i++ {
+				missing = missingRequired(v.List().Get(i).Message())
+			}
+		case fd.Message() != nil && !fd.IsMap():
+			missing = missingRequired(v.Message())
+		}
+		return missing == nil
+	})
+	return missing
 }
 
 // protoDifference finds the first value that is not what was written; one that no rule excuses goes before others.
