@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -19,9 +20,12 @@ const writerHeader = "millrace-registry"
 // kafkaLog is the Log on a cluster.
 type kafkaLog struct {
 	topic   string
+	id      kadm.TopicID // of the topic that was opened; zero when the cluster knows no ids
 	cluster string
 	client  *kgo.Client // produces and administers
 	reader  *kgo.Client
+
+	missed int // how often in a row the cluster said that there is no such topic; owned by Follow
 }
 
 func openKafka(ctx context.Context, o Options) (*kafkaLog, error) {
@@ -64,6 +68,7 @@ func (l *kafkaLog) prepare(ctx context.Context) error {
 	if n := len(found.Partitions); n != 1 {
 		return fmt.Errorf("the topic %s has %d partitions, but the schema registry needs a topic with one; name another topic", l.topic, n)
 	}
+	l.id = found.ID
 	return l.compacted(ctx, k)
 }
 
@@ -74,11 +79,15 @@ func (l *kafkaLog) create(ctx context.Context, k *kadm.Client, replicas int16) e
 		err = made.Err
 	}
 	if errors.Is(err, kerr.TopicAlreadyExists) { // somebody was faster
+		if l.id, err = l.present(ctx); err != nil {
+			return err
+		}
 		return l.compacted(ctx, k)
 	}
 	if err != nil {
 		return fmt.Errorf("the topic %s cannot be created: %w", l.topic, err)
 	}
+	l.id = made.ID
 	return nil
 }
 
@@ -102,7 +111,30 @@ func (l *kafkaLog) compacted(ctx context.Context, k *kadm.Client) error {
 	return nil
 }
 
+// present is the id of the topic now.
+func (l *kafkaLog) present(ctx context.Context) (kadm.TopicID, error) {
+	meta, err := kadm.NewClient(l.client).Metadata(ctx, l.topic)
+	if err == nil {
+		err = meta.Topics[l.topic].Err
+	}
+	if err != nil {
+		return kadm.TopicID{}, fmt.Errorf("the cluster cannot be asked about topic %s: %w", l.topic, err)
+	}
+	return meta.Topics[l.topic].ID, nil
+}
+
+// recordLimit is the largest record that the client takes: its limit for a batch without what stands around the record.
+const recordLimit = 1_000_012 - 1000
+
 func (l *kafkaLog) Append(ctx context.Context, writer string, writes []state.Write) (int64, error) {
+	for _, w := range writes {
+		if len(w.Key)+len(w.Value) > recordLimit {
+			return 0, ErrTooLarge // before any other of them is sent
+		}
+	}
+	if err := l.settle(ctx); err != nil {
+		return 0, err
+	}
 	var last int64
 	var failed error
 	for _, w := range writes {
@@ -136,8 +168,24 @@ func (l *kafkaLog) End(ctx context.Context) (int64, error) {
 	return end.Offset, end.Err
 }
 
+// settle waits until the client has given up what an earlier Append left in it when its time was over. Whatever is added while a record
+// of another request waits there fails together with it, for that one's reason.
+func (l *kafkaLog) settle(ctx context.Context) error {
+	if l.client.BufferedProduceRecords() == 0 {
+		return nil
+	}
+	return l.client.Flush(ctx)
+}
+
+// pollPause stands between two attempts to read a topic that cannot be read: some errors come back at once. A topic that is missing so
+// often in a row was deleted; a broker that lags behind its cluster may say so for a moment.
+const (
+	pollPause  = 250 * time.Millisecond
+	missedMost = 8
+)
+
 func (l *kafkaLog) Follow(ctx context.Context, take func([]Entry)) error {
-	for {
+	for next := int64(0); ; {
 		fetched := l.reader.PollFetches(ctx)
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -145,19 +193,61 @@ func (l *kafkaLog) Follow(ctx context.Context, take func([]Entry)) error {
 		if fetched.IsClientClosed() {
 			return errors.New("the client was closed")
 		}
-		var failed error
-		fetched.EachError(func(_ string, _ int32, err error) { failed = err })
-		if lost := (*kgo.ErrDataLoss)(nil); errors.As(failed, &lost) {
-			return failed
-		}
-		if failed != nil && !kerr.IsRetriable(failed) {
-			return fmt.Errorf("topic %s cannot be read: %w", l.topic, failed)
-		}
 		entries := make([]Entry, 0, fetched.NumRecords())
 		fetched.EachRecord(func(r *kgo.Record) { entries = append(entries, entry(r)) })
 		if len(entries) > 0 {
+			if entries[0].Offset < next {
+				return l.replaced()
+			}
+			next, l.missed = entries[len(entries)-1].Offset+1, 0
 			take(entries)
 		}
+		var failed error
+		fetched.EachError(func(_ string, _ int32, err error) { failed = err })
+		if failed == nil {
+			continue
+		}
+		if err := l.unreadable(ctx, failed); err != nil {
+			return err
+		}
+		pause(ctx, pollPause)
+	}
+}
+
+// unreadable tells why the topic will never be read again, if that is so; otherwise it may be read later.
+func (l *kafkaLog) unreadable(ctx context.Context, failed error) error {
+	if lost := (*kgo.ErrDataLoss)(nil); errors.As(failed, &lost) {
+		return failed
+	}
+	if !kerr.IsRetriable(failed) {
+		return fmt.Errorf("topic %s cannot be read: %w", l.topic, failed)
+	}
+	now, err := l.present(ctx)
+	if !errors.Is(err, kerr.UnknownTopicOrPartition) {
+		l.missed = 0
+	} else {
+		l.missed++
+	}
+	switch {
+	case l.missed >= missedMost:
+		return fmt.Errorf("the topic %s was deleted", l.topic)
+	case err == nil && l.id != (kadm.TopicID{}) && now != l.id:
+		return l.replaced()
+	}
+	return nil
+}
+
+// replaced: what was read is not in the topic that has the name now.
+func (l *kafkaLog) replaced() error {
+	return fmt.Errorf("the topic %s was deleted and made again", l.topic)
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
 	}
 }
 

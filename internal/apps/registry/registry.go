@@ -100,6 +100,7 @@ type Registry struct {
 	rules  state.Rules
 	jobs   chan *job
 	cancel context.CancelFunc
+	unread context.CancelCauseFunc // ends following, with the reason why the log is not this registry's any more
 	ended  sync.WaitGroup
 	lost   chan struct{} // closed when the log is not followed any more
 	calm   chan struct{} // closed when others have had their time to object
@@ -135,8 +136,10 @@ func OpenLog(ctx context.Context, log Log, o Options) (*Registry, error) {
 	r := &Registry{o: o, log: log, me: rand.Text(), jobs: make(chan *job), cancel: cancel, lost: make(chan struct{}), calm: make(chan struct{})}
 	r.rules = state.Rules{Check: o.Checker, Parse: newCache(o.Metrics.Parsed).parse, Limits: o.Limits, FixedModes: o.FixedModes}
 	r.view.open()
+	following, unread := context.WithCancelCause(running)
+	r.unread = unread
 	r.ended.Add(1)
-	go r.follow(running)
+	go r.follow(running, following)
 	asked, err := log.Append(ctx, question(r.me), []state.Write{noop})
 	if err == nil {
 		err = r.view.wait(ctx, asked)
@@ -171,10 +174,10 @@ func (r *Registry) Healthy() error {
 // Look calls look with the present state, which look may only read and must not keep.
 func (r *Registry) Look(look func(*state.State)) { r.view.look(look) }
 
-// follow applies the log.
-func (r *Registry) follow(ctx context.Context) {
+// follow applies the log until the registry is closed, which ends ctx, or the log is given up, which ends following.
+func (r *Registry) follow(ctx, following context.Context) {
 	defer r.ended.Done()
-	err := r.log.Follow(ctx, func(entries []Entry) {
+	err := r.log.Follow(following, func(entries []Entry) {
 		r.watch(ctx, entries)
 		r.view.apply(entries)
 		if hook := r.o.Metrics.Applied; hook != nil {
@@ -185,6 +188,9 @@ func (r *Registry) follow(ctx context.Context) {
 		}
 	})
 	if ctx.Err() == nil {
+		if following.Err() != nil {
+			err = context.Cause(following)
+		}
 		err = fmt.Errorf("the schema registry lost its topic and has to be started again: %w", err)
 		r.o.Logger.Error(err.Error())
 	}

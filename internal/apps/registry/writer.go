@@ -110,12 +110,20 @@ func (w *writer) do(j *job) error {
 }
 
 func (w *writer) append(ctx context.Context, writes []state.Write) error {
+	var next int64
+	w.Look(func(s *state.State) { next = s.Next() })
 	last, err := w.log.Append(ctx, w.me, writes)
 	if errors.Is(err, ErrTooLarge) {
+		w.unsure = true // others of the records may be in the log
 		return &state.Error{Code: state.SchemaTooLarge, Message: "the schema is larger than a record of the topic may be; split it into references"}
 	}
 	if err != nil {
 		w.unsure = true
+		return storeError(ctx, err)
+	}
+	if last < next { // to wait for it would be to find it applied: another record had this offset
+		err := fmt.Errorf("a record was written at offset %d of %s, where another one was before: it was deleted and made again", last, w.o.Topic)
+		w.unread(err)
 		return storeError(ctx, err)
 	}
 	if err := w.view.wait(ctx, last); err != nil {

@@ -243,6 +243,37 @@ func TestLostLog(t *testing.T) {
 	}
 }
 
+// A log that begins again under the registry: what was read is not in it, so the write is no success and the registry is lost.
+func TestLogBeginsAgain(t *testing.T) {
+	log := &swapped{Memory: NewMemory()}
+	r := open(t, log, Options{})
+	ask(r, "POST", "/subjects/a/versions", aString)
+	log.other = NewMemory()
+	if code, body := ask(r, "POST", "/subjects/b/versions", aString); code != 500 || !strings.Contains(body, "made again") {
+		t.Errorf("%d %s", code, body)
+	}
+	<-r.Lost()
+	if err := r.Healthy(); err == nil || !strings.Contains(err.Error(), "made again") {
+		t.Error(err)
+	}
+	if code, _ := ask(r, "GET", "/subjects/a/versions/1", ""); code != 200 {
+		t.Error("reading", code)
+	}
+}
+
+// swapped appends to another log than it is read from.
+type swapped struct {
+	*Memory
+	other *Memory
+}
+
+func (s *swapped) Append(ctx context.Context, writer string, writes []state.Write) (int64, error) {
+	if s.other != nil {
+		return s.other.Append(ctx, writer, writes)
+	}
+	return s.Memory.Append(ctx, writer, writes)
+}
+
 type broken struct {
 	*Memory
 	broke chan struct{}
