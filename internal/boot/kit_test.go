@@ -30,6 +30,7 @@ type computer struct {
 	disk    *simenv.Disk
 	network *simenv.Network
 	env     env.Env
+	running map[*Node]bool
 }
 
 // onComputer runs a test in a bubble: time passes only when everybody waits, and no goroutine may be left at its end.
@@ -44,8 +45,14 @@ func onComputer(t *testing.T, test func(m *computer)) {
 		}
 	})
 	synctest.Test(t, func(t *testing.T) {
-		m := &computer{t: t, disk: simenv.NewDisk(s), network: simenv.NewNetwork()}
+		m := &computer{t: t, disk: simenv.NewDisk(s), network: simenv.NewNetwork(), running: map[*Node]bool{}}
 		m.env = env.Env{Clock: env.Real().Clock, Disk: m.disk, Network: m.network, Random: simenv.NewRandom(s)}
+		// A node that a failed test left behind would keep the bubble's time going for ever.
+		t.Cleanup(func() {
+			for n := range m.running {
+				m.leave(n)
+			}
+		})
 		test(m)
 	})
 }
@@ -63,15 +70,34 @@ func (m *computer) start(settings ...string) *Node {
 	return n
 }
 
+// startWith starts with options beside the settings.
+func (m *computer) startWith(o Options, settings ...string) *Node {
+	m.t.Helper()
+	n, err := m.tryStartWith(o, settings...)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	return n
+}
+
 func (m *computer) tryStart(settings ...string) (*Node, error) {
+	m.t.Helper()
+	return m.tryStartWith(Options{}, settings...)
+}
+
+func (m *computer) tryStartWith(o Options, settings ...string) (*Node, error) {
 	m.t.Helper()
 	s, err := load(append(append([]string{}, quick...), settings...)...)
 	if err != nil {
 		m.t.Fatal(err)
 	}
-	e := m.env
-	e.Disk = m.disk.Process()
-	return Start(Options{Env: e, Settings: s, Version: "1.2.3", Log: slog.New(slog.DiscardHandler)})
+	o.Env, o.Settings, o.Version, o.Log = m.env, s, "1.2.3", slog.New(slog.DiscardHandler)
+	o.Env.Disk = m.disk.Process()
+	n, err := Start(o)
+	if err == nil {
+		m.running[n] = true
+	}
+	return n, err
 }
 
 func load(settings ...string) (*config.Static, error) {
@@ -85,6 +111,7 @@ func load(settings ...string) (*config.Static, error) {
 
 func (m *computer) stop(n *Node) {
 	m.t.Helper()
+	delete(m.running, n)
 	ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
 	defer cancel()
 	if err := n.Stop(ctx); err != nil {

@@ -66,6 +66,7 @@ func TestPowerCutKeepsTheAcknowledged(t *testing.T) {
 
 // leave ends a node whose machine died under it.
 func (m *computer) leave(n *Node) {
+	delete(m.running, n)
 	ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
 	defer cancel()
 	n.Stop(ctx)

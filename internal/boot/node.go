@@ -15,6 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"millrace/internal/config"
+	"millrace/internal/core/auth"
 	"millrace/internal/core/meta"
 	"millrace/internal/metrics"
 	"millrace/internal/node/admin"
@@ -30,6 +31,8 @@ type Options struct {
 	Version  string
 	Log      *slog.Logger
 	Limits   broker.Limits
+	// Authorizer is asked about every request to the broker and to the schema registry; nil allows everything.
+	Authorizer auth.Authorizer
 }
 
 // Node is a running node.
@@ -115,7 +118,7 @@ func (n *Node) start() error {
 	}
 	n.observeHost()
 	n.broker = broker.New(broker.Options{Env: n.o.Env, Settings: s, Listeners: append(listeners, n.inProcess()), Log: n.o.Log,
-		Metrics: n.metrics, Limits: n.o.Limits, Schemas: n.schemaCheck()})
+		Metrics: n.metrics, Limits: n.o.Limits, Schemas: n.schemaCheck(), Protected: n.schemas.protects, Authorizer: n.o.Authorizer})
 	if err := n.broker.Listen(); err != nil {
 		return explainPort(err)
 	}

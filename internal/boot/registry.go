@@ -52,6 +52,9 @@ func newSchemas(n *Node) *schemas {
 	a.options = registry.Options{Topic: s.String("schema.registry.topic"), Logger: n.o.Log, Version: n.o.Version,
 		FixedModes: !s.Bool("schema.registry.mode.mutability"), Body: s.Int64("schema.registry.request.max.bytes"),
 		Timeout: s.Duration("schema.registry.request.timeout.ms"), ParseTimeout: s.Duration("schema.registry.parse.timeout.ms"), Now: n.o.Env.Clock.Now}
+	if n.o.Authorizer != nil {
+		a.options.Authorizer = subjects{n.o.Authorizer}
+	}
 	return a
 }
 
@@ -173,9 +176,7 @@ func (a *schemas) set(r *registry.Registry, why error) {
 
 // ServeHTTP gives a request to the registry. While it is opened for the first time the request waits.
 func (a *schemas) ServeHTTP(w http.ResponseWriter, h *http.Request) {
-	ctx, cancel := context.WithTimeout(h.Context(), a.options.Timeout)
-	defer cancel()
-	r, err := a.opened(ctx)
+	r, err := a.opened(h.Context())
 	if err != nil {
 		registry.Refuse(w, h, err)
 		return
@@ -183,11 +184,15 @@ func (a *schemas) ServeHTTP(w http.ResponseWriter, h *http.Request) {
 	r.Handler().ServeHTTP(w, h)
 }
 
+// opened is the registry, once it is open or known not to be.
 func (a *schemas) opened(ctx context.Context) (*registry.Registry, error) {
-	for {
-		a.mu.Lock()
-		now, why, changed := a.now, a.why, a.changed
-		a.mu.Unlock()
+	now, why, changed := a.look()
+	if now != nil || why != nil {
+		return now, why
+	}
+	ctx, cancel := context.WithTimeout(ctx, a.options.Timeout)
+	defer cancel()
+	for ; ; now, why, changed = a.look() {
 		if now != nil || why != nil {
 			return now, why
 		}
@@ -199,15 +204,31 @@ func (a *schemas) opened(ctx context.Context) (*registry.Registry, error) {
 	}
 }
 
+func (a *schemas) look() (now *registry.Registry, why error, changed <-chan struct{}) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.now, a.why, a.changed
+}
+
 // Healthy is nil while the registry works or is opened for the first time.
 func (a *schemas) Healthy() error {
-	a.mu.Lock()
-	now, why := a.now, a.why
-	a.mu.Unlock()
+	now, why, _ := a.look()
 	if now != nil {
 		return now.Healthy()
 	}
 	return why
+}
+
+// protects says why the registry's topic may not be destroyed: the registry lives on it. While it could not be opened, somebody may have
+// to, to make the topic right.
+func (a *schemas) protects(topic string) string {
+	if len(a.bound) == 0 || topic != a.options.Topic {
+		return ""
+	}
+	if now, why, _ := a.look(); now == nil && why != nil {
+		return ""
+	}
+	return "the topic " + topic + " holds the schemas of the schema registry that runs in this node (schema.registry.listeners)"
 }
 
 // stop lets requests under way end until ctx does, and closes the registry.
@@ -215,10 +236,7 @@ func (a *schemas) stop(ctx context.Context) {
 	if a.http == nil {
 		return
 	}
-	a.mu.Lock()
-	waiting := a.now == nil && a.why == nil
-	a.mu.Unlock()
-	if waiting {
+	if now, why, _ := a.look(); now == nil && why == nil {
 		a.set(nil, errors.New("the schema registry stops"))
 	}
 	if a.http.Shutdown(ctx) != nil {

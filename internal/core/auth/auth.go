@@ -38,6 +38,8 @@ const (
 	GroupResource           ResourceType = 3
 	ClusterResource         ResourceType = 4
 	TransactionalIDResource ResourceType = 5
+	// SubjectResource is a subject of the schema registry: our own, and never told to Kafka's clients.
+	SubjectResource ResourceType = 100
 )
 
 // Resource names one thing.
@@ -49,8 +51,10 @@ type Resource struct {
 // Cluster is the one resource of its type.
 var Cluster = Resource{Type: ClusterResource, Name: "kafka-cluster"}
 
-// Topic, Group and TransactionalID name resources.
+// Topic, Subject, Group and TransactionalID name resources.
 func Topic(name string) Resource { return Resource{Type: TopicResource, Name: name} }
+
+func Subject(name string) Resource { return Resource{Type: SubjectResource, Name: name} }
 
 func Group(name string) Resource { return Resource{Type: GroupResource, Name: name} }
 

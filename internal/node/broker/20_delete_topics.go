@@ -1,7 +1,8 @@
 // DeleteTopics (key 20), versions 1-6
 //
-// Deletes topics by name or by id, not both; the files go after file.delete.delay.ms. Internal topics cannot be deleted, and none
-// while delete.topic.enable=false. Needs Delete on each topic.
+// Deletes topics by name or by id, not both; the files go after file.delete.delay.ms. Internal topics cannot be deleted, none
+// while delete.topic.enable=false, and the topic of the schema registry not while that runs in this node (POLICY_VIOLATION). Needs
+// Delete on each topic.
 //
 //	v4  flexible
 //	v5  error message
@@ -84,6 +85,9 @@ func (r *Request) judgeDeletion(in *kmsg.DeleteTopicsRequestTopic) (wire.ErrorCo
 		return wire.TopicAuthorizationFailed, ""
 	case isInternal(t.Name):
 		return wire.TopicAuthorizationFailed, "internal topics cannot be deleted"
+	}
+	if why := r.b.whyProtected(t.Name); why != "" {
+		return wire.PolicyViolation, why
 	}
 	return wire.None, ""
 }

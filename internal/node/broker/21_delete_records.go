@@ -1,7 +1,7 @@
 // DeleteRecords (key 21), versions 0-2
 //
 // Moves the log start of partitions forward, durably before the answer. Offset -1 means the high watermark. Refused on
-// internal topics and on topics whose cleanup.policy has no delete. Needs Delete on each topic.
+// internal topics, on topics whose cleanup.policy has no delete, and on the topic of a schema registry that runs in this node. Needs Delete on each topic.
 //
 //	v2  flexible
 
@@ -71,6 +71,8 @@ func (r *Request) deleteRecords(topic string, in kmsg.DeleteRecordsRequestTopicP
 		done(-1, r.b.absent(topic, in.Partition))
 	case isInternal(topic):
 		done(-1, wire.InvalidTopicException)
+	case r.b.whyProtected(topic) != "":
+		done(-1, wire.PolicyViolation)
 	case !slices.Contains(r.b.topicValues(image, topic).List("cleanup.policy"), "delete"):
 		done(-1, wire.PolicyViolation)
 	case in.Offset < -1:

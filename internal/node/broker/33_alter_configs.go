@@ -1,7 +1,7 @@
 // AlterConfigs (key 33), versions 0-2
 //
 // Replaces all dynamic settings of a resource by those given. A broker's own settings are changed by asking that broker.
-// Java's AdminClient no longer sends it; other clients do.
+// Java's AdminClient no longer sends it; other clients do. The topic of a schema registry that runs in this node keeps cleanup.policy=compact.
 // Needs AlterConfigs on the topic, the group or the cluster.
 //
 //	v2  flexible
@@ -31,6 +31,9 @@ func handleAlterConfigs(r *Request, req *kmsg.AlterConfigsRequest) {
 		if code, why := r.judgeAlteration(int8(in.ResourceType), in.ResourceName); code != wire.None {
 			out.ErrorCode, out.ErrorMessage = int16(code), explain(code, why)
 			r.fail(code)
+		} else if why := r.b.forgetfulSet(int8(in.ResourceType), in.ResourceName, in.Configs); why != "" {
+			out.ErrorCode, out.ErrorMessage = int16(wire.PolicyViolation), explain(wire.PolicyViolation, why)
+			r.fail(wire.PolicyViolation)
 		} else {
 			set := meta.ConfigSet{Type: int8(in.ResourceType), Name: in.ResourceName}
 			for _, c := range in.Configs {

@@ -1,6 +1,7 @@
 // CreatePartitions (key 37), versions 0-3
 //
-// Adds partitions to topics. Internal topics are refused: what they hold is placed by the number of their partitions.
+// Adds partitions to topics. Internal topics are refused: what they hold is placed by the number of their partitions; and
+// so is the topic of a schema registry that runs in this node (POLICY_VIOLATION), which must have one.
 // Needs Alter on each topic.
 //
 //	v2  flexible
@@ -36,6 +37,8 @@ func handleCreatePartitions(r *Request, req *kmsg.CreatePartitionsRequest) {
 			out.ErrorCode = int16(wire.TopicAuthorizationFailed)
 		case isInternal(in.Topic):
 			out.ErrorCode, out.ErrorMessage = int16(wire.InvalidTopicException), text("the number of partitions of an internal topic cannot change")
+		case r.b.whyProtected(in.Topic) != "":
+			out.ErrorCode, out.ErrorMessage = int16(wire.PolicyViolation), text(r.b.whyProtected(in.Topic))
 		default:
 			more := meta.MorePartitions{Topic: in.Topic, Count: in.Count}
 			if in.Assignment != nil { // an empty one is not the same as none

@@ -2,7 +2,7 @@
 //
 // Sets, deletes, appends to and subtracts from single settings of topics, of a broker, of the cluster-wide broker
 // default (broker "") and of groups. Each resource stands or falls alone. A broker's own settings are changed by asking
-// that broker; it has no loggers. Needs AlterConfigs on the topic, the group or the cluster.
+// that broker; it has no loggers. The topic of a schema registry that runs in this node keeps cleanup.policy=compact. Needs AlterConfigs on the topic, the group or the cluster.
 //
 //	v1  flexible
 
@@ -48,7 +48,11 @@ func handleIncrementalAlterConfigs(r *Request, req *kmsg.IncrementalAlterConfigs
 
 func (r *Request) judgeOps(in *kmsg.IncrementalAlterConfigsRequestResource) (wire.ErrorCode, string) {
 	if int8(in.ResourceType) != loggerConfigs {
-		return r.judgeAlteration(int8(in.ResourceType), in.ResourceName)
+		code, why := r.judgeAlteration(int8(in.ResourceType), in.ResourceName)
+		if forgets := r.b.forgetfulOps(int8(in.ResourceType), in.ResourceName, in.Configs); code == wire.None && forgets != "" {
+			return wire.PolicyViolation, forgets
+		}
+		return code, why
 	}
 	if code := r.mayConfigure(auth.AlterConfigs, loggerConfigs, in.ResourceName); code != wire.None {
 		return code, ""

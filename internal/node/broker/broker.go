@@ -44,6 +44,8 @@ type Options struct {
 	Limits Limits
 	// NoAutoCreate forbids creation of topics by Metadata whatever the setting says.
 	NoAutoCreate bool
+	// Protected says which topics may not be destroyed; nil means none.
+	Protected Protected
 }
 
 // Limits bound what clients can take (reliability 5.3). Zero means the default; a negative one means none.
@@ -95,6 +97,7 @@ type Broker struct {
 	decoding   *budget // what kmsg may expand them to
 	listeners  []*listener
 	noCreate   bool
+	protected  Protected
 
 	metrics  counts
 	sessions *sessionCache
@@ -127,7 +130,8 @@ func New(o Options) *Broker {
 	b := &Broker{
 		host: o.Host, clock: o.Env.Clock, network: o.Env.Network, random: o.Env.Random, settings: o.Settings,
 		authorizer: o.Authorizer, schemas: o.Schemas, quotas: o.Quotas, log: o.Log, apis: &registered, noCreate: o.NoAutoCreate,
-		stopped: make(chan struct{}), empty: make(chan struct{}),
+		protected: o.Protected,
+		stopped:   make(chan struct{}), empty: make(chan struct{}),
 		conns: map[*conn]struct{}{}, perIP: map[string]int{},
 	}
 	if b.authorizer == nil {
