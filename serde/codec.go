@@ -25,7 +25,7 @@ type options struct {
 	subject    SubjectName
 	register   bool
 	latest     bool
-	id         int
+	id         ID
 	normalize  bool
 	header     bool
 	message    string
@@ -46,8 +46,8 @@ func NoRegister() Option { return func(o *options) { o.register = false } }
 // a minute. Nothing is registered.
 func UseLatest() Option { return func(o *options) { o.latest = true } }
 
-// UseID writes with the schema of this id, whatever schema the codec was made with. Nothing is registered.
-func UseID(id int) Option { return func(o *options) { o.id = id } }
+// UseID writes with the schema of this id or GUID, whatever schema the codec was made with. Nothing is registered.
+func UseID(id ID) Option { return func(o *options) { o.id = id } }
 
 // Normalize registers and looks up the schema in the form that is equal for all spellings of one meaning.
 func Normalize() Option { return func(o *options) { o.normalize = true } }
@@ -171,7 +171,7 @@ func NewText(r *Registry, schema sr.Schema, o ...Option) (*Codec[json.RawMessage
 func (c *Codec[T]) check() error {
 	o := c.options
 	switch {
-	case o.latest && o.id != 0:
+	case o.latest && o.id != ID{}:
 		return errors.New("UseLatest and UseID exclude each other: leave one out")
 	case o.subject == nil:
 		return errors.New("Subject has no function: leave it out for TopicName")
@@ -212,9 +212,12 @@ func (c *Codec[T]) set(ctx context.Context, r *kgo.Record, part Part, v T) error
 	}
 	payload, index, err := c.encode(s, v)
 	if err != nil {
-		return fmt.Errorf("the %s cannot be encoded: schema id %d: %w", part, s.ID, err)
+		return fmt.Errorf("the %s cannot be encoded: %s: %w", part, s, err)
 	}
-	return join(r, part, s, index, payload, c.options.header)
+	if err := join(r, part, s, index, payload, c.options.header); err != nil {
+		return fmt.Errorf("the %s cannot be encoded: %w", part, err)
+	}
+	return nil
 }
 
 func (c *Codec[T]) get(ctx context.Context, r *kgo.Record, part Part) (v T, err error) {
@@ -285,9 +288,8 @@ func (c *Codec[T]) writing(ctx context.Context, topic string, part Part) (*Schem
 		return nil, err
 	}
 	switch {
-	case c.options.id != 0:
-		s, err := c.registry.schema(ctx, ID{Number: c.options.id}, contextOf(subject))
-		return s, err
+	case c.options.id != ID{}:
+		return c.registry.schema(ctx, c.options.id, contextOf(subject))
 	case c.options.latest:
 		return c.registry.Version(ctx, subject, Latest)
 	case own == nil:

@@ -238,7 +238,7 @@ func TestWhichSchemaIsWritten(t *testing.T) {
 	}
 	second := s.add(t, "orders-value", sr.Schema{Schema: strings.Replace(orderAvro, `"type":"long"`, `"type":"long","doc":"new"`, 1)})
 	latest := ok[*serde.Codec[order]](t)(serde.NewAvro[order](registry, orderAvro, serde.UseLatest()))
-	given := ok[*serde.Codec[order]](t)(serde.NewAvro[order](registry, orderAvro, serde.UseID(first)))
+	given := ok[*serde.Codec[order]](t)(serde.NewAvro[order](registry, orderAvro, serde.UseID(serde.ID{Number: first})))
 	for codec, want := range map[*serde.Codec[order]]int{never: first, latest: second, given: first} {
 		if err := codec.SetValue(t.Context(), r, order{ID: 7, Customer: "Ada"}); err != nil {
 			t.Fatal(err)
@@ -261,7 +261,7 @@ func TestRecordsWithoutID(t *testing.T) {
 	for _, c := range []struct {
 		value string
 		want  error
-	}{{"", serde.ErrNoID}, {"plain", serde.ErrNoID}, {"\x00\x00\x00\x01", serde.ErrNoID}, {"\x00\x00\x00\x00\x09abc", serde.ErrNotFound}} {
+	}{{"", serde.ErrNoID}, {"plain", serde.ErrNoID}, {"\x00\x00\x00\x01", serde.ErrNoID}, {"\x00\x00\x00\x00\x00\x00\x00\x01", serde.ErrNoID}, {"\x00\x00\x00\x00\x09abc", serde.ErrNotFound}} {
 		if _, err := codec.Value(t.Context(), &kgo.Record{Value: []byte(c.value)}); !errors.Is(err, c.want) {
 			t.Errorf("%q: %v, want %v", c.value, err, c.want)
 		}

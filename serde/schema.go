@@ -28,6 +28,17 @@ type format interface {
 	text(writer format, index []int, payload []byte) ([]byte, error)
 }
 
+// String is the schema's id, for people.
+func (s *Schema) String() string {
+	switch {
+	case s.ID != 0:
+		return ID{Number: s.ID}.String()
+	case s.GUID != "":
+		return ID{GUID: s.GUID}.String()
+	}
+	return "a schema that is not registered"
+}
+
 // Record is the schema's name for what it describes: an Avro type's full name, the title of a JSON Schema, the full name of a Protobuf
 // message. Empty when it has none.
 func (s *Schema) Record() string { return s.format.record() }
@@ -77,6 +88,7 @@ type Text struct {
 	JSON   json.RawMessage
 	ID     ID
 	Schema *Schema // that it was written with
+	Record string  // what it is, by the name in that schema; for Protobuf the message
 }
 
 // Read makes JSON of a part of a record, by the id that it carries. With a reader, the JSON is what a program with that schema sees; a
@@ -95,6 +107,7 @@ func (r *Registry) Read(ctx context.Context, record *kgo.Record, part Part, read
 	if err != nil {
 		return t, fmt.Errorf("%s: %w", id, err)
 	}
+	t.Record = t.Schema.recordAt(index)
 	if reader == nil {
 		reader = t.Schema
 	}
@@ -102,6 +115,16 @@ func (r *Registry) Read(ctx context.Context, record *kgo.Record, part Part, read
 		return t, fmt.Errorf("%s: %w", id, err)
 	}
 	return t, nil
+}
+
+// recordAt is the name of what was written.
+func (s *Schema) recordAt(index []int) string {
+	if p, ok := s.format.(*protobuf); ok && index != nil {
+		if m, err := p.at(index); err == nil {
+			return string(m.FullName())
+		}
+	}
+	return s.Record()
 }
 
 // path takes the indexes of a Protobuf message off what follows an id.

@@ -26,7 +26,12 @@ func (p Part) String() string {
 }
 
 // header is the name of the record header that carries a part's id.
-func (p Part) header() string { return "__" + p.String() + "_schema_id" }
+func (p Part) header() string {
+	if p == Key {
+		return "__key_schema_id"
+	}
+	return "__value_schema_id"
+}
 
 func (p Part) of(r *kgo.Record) []byte {
 	if p == Key {
@@ -69,8 +74,29 @@ const (
 // FindID gives the id that a part of a record carries. A null carries none. A value that is not in the wire format carries none either,
 // unless it happens to begin with a zero byte: then the number is whatever follows.
 func FindID(r *kgo.Record, part Part) (ID, bool) {
-	id, _, _, err := split(r, part)
+	b := part.of(r)
+	if b == nil {
+		return ID{}, false
+	}
+	h := lastHeader(r, part)
+	if h != nil {
+		b = h.Value
+	} else if len(b) == 0 || b[0] != magicNumber { // most values without a schema end here, and quickly
+		return ID{}, false
+	}
+	id, _, err := readID(b)
+	id.Header = h != nil
 	return id, err == nil
+}
+
+// lastHeader is the header that carries a part's id: the last one counts.
+func lastHeader(r *kgo.Record, part Part) *kgo.RecordHeader {
+	for i := len(r.Headers) - 1; i >= 0; i-- {
+		if r.Headers[i].Key == part.header() {
+			return &r.Headers[i]
+		}
+	}
+	return nil
 }
 
 // split takes a part of a record apart. after is what follows the id: the indexes of a Protobuf message, and behind them the payload
@@ -80,10 +106,7 @@ func split(r *kgo.Record, part Part) (id ID, after, payload []byte, err error) {
 	if b == nil {
 		return ID{}, nil, nil, ErrNull
 	}
-	for _, h := range slices.Backward(r.Headers) { // the last one counts
-		if h.Key != part.header() {
-			continue
-		}
+	if h := lastHeader(r, part); h != nil {
 		id, after, err := readID(h.Value)
 		if err != nil {
 			return ID{}, nil, nil, fmt.Errorf("%w: its header %s holds %d bytes that are none", ErrNoID, h.Key, len(h.Value))
@@ -95,6 +118,9 @@ func split(r *kgo.Record, part Part) (id ID, after, payload []byte, err error) {
 		return ID{}, nil, nil, fmt.Errorf("%w: its first byte is %d, not 0; write it with a schema serializer or read it without a schema", ErrNoID, b[0])
 	}
 	id, after, err = readID(b)
+	if err != nil && len(b) >= 5 {
+		return ID{}, nil, nil, fmt.Errorf("%w: it begins with zeros, and no schema has the id 0", ErrNoID)
+	}
 	if err != nil {
 		return ID{}, nil, nil, fmt.Errorf("%w: it has only %d bytes; write it with a schema serializer or read it without a schema", ErrNoID, len(b))
 	}
@@ -105,7 +131,7 @@ var errNoID = errors.New("no id")
 
 func readID(b []byte) (ID, []byte, error) {
 	switch {
-	case len(b) >= 5 && b[0] == magicNumber:
+	case len(b) >= 5 && b[0] == magicNumber && binary.BigEndian.Uint32(b[1:]) != 0:
 		return ID{Number: int(binary.BigEndian.Uint32(b[1:]))}, b[5:], nil
 	case len(b) >= 17 && b[0] == magicGUID:
 		return ID{GUID: formatGUID([16]byte(b[1:17]))}, b[17:], nil
@@ -117,6 +143,9 @@ func readID(b []byte) (ID, []byte, error) {
 func join(r *kgo.Record, part Part, s *Schema, index []int, payload []byte, inHeader bool) error {
 	r.Headers = slices.DeleteFunc(r.Headers, func(h kgo.RecordHeader) bool { return h.Key == part.header() })
 	if !inHeader {
+		if s.ID == 0 {
+			return fmt.Errorf("%s: its number is not known, which a prefix needs: write with InHeader, or choose the schema by its number", s)
+		}
 		b := make([]byte, 0, 5+8+len(payload))
 		b = binary.BigEndian.AppendUint32(append(b, magicNumber), uint32(s.ID))
 		part.set(r, append(appendIndex(b, index), payload...))
@@ -124,7 +153,7 @@ func join(r *kgo.Record, part Part, s *Schema, index []int, payload []byte, inHe
 	}
 	guid, err := parseGUID(s.GUID)
 	if err != nil {
-		return fmt.Errorf("schema id %d: the registry gave no GUID, which a header needs: leave InHeader out", s.ID)
+		return fmt.Errorf("%s: the registry gave no GUID, which a header needs: leave InHeader out", s)
 	}
 	b := append([]byte{magicGUID}, guid[:]...)
 	r.Headers = append(r.Headers, kgo.RecordHeader{Key: part.header(), Value: appendIndex(b, index)})

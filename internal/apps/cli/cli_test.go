@@ -191,7 +191,7 @@ func TestLines(t *testing.T) {
 			t.Fatal(err)
 		}
 		got, err := parse([]byte(c.line))
-		if diff := cmp.Diff(c.want, got, cmpopts.IgnoreUnexported(kgo.Record{}, kgo.RecordAttrs{})); diff != "" || err != nil {
+		if diff := cmp.Diff(c.want, got.Record, cmpopts.IgnoreUnexported(kgo.Record{}, kgo.RecordAttrs{})); diff != "" || err != nil {
 			t.Errorf("%q: %v\n%s", c.line, err, diff)
 		}
 	}
@@ -215,7 +215,7 @@ func TestRecordsSurviveJSON(t *testing.T) {
 	for _, safe := range []bool{false, true} {
 		for _, r := range records {
 			var b bytes.Buffer
-			if err := writeRecordJSON(&b, r, safe); err != nil {
+			if err := writeRecordJSON(&b, r, safe, nil); err != nil {
 				t.Fatal(err)
 			}
 			got, err := parse(b.Bytes())
@@ -237,7 +237,7 @@ func TestInputs(t *testing.T) {
 	}
 	collect := func(o produceOptions, in io.Reader) (out []string, err error) {
 		a := &app{in: in}
-		err = a.inputs(o, func(line []byte) error { out = append(out, string(line)); return nil })
+		err = a.inputs(o, func(_ place, line []byte) error { out = append(out, string(line)); return nil })
 		return out, err
 	}
 	got, err := collect(produceOptions{files: []string{file}}, nil)
@@ -314,7 +314,7 @@ func TestExplain(t *testing.T) {
 func TestInternalTopicsAreDecoded(t *testing.T) {
 	key := record.AppendKey(nil, 1, &record.OffsetCommitKey{Group: "g", Topic: "t", Partition: 3})
 	value := record.AppendValue(nil, 1, &record.OffsetCommitValue{Offset: 42, Metadata: "m", CommitTimestamp: 5, ExpireTimestamp: 6})
-	raw, _ := newFormat("value", true)
+	raw, _ := newFormat("value", true, nil)
 	f := decodingInternal(raw)
 	var b bytes.Buffer
 	for _, r := range []*kgo.Record{

@@ -23,6 +23,7 @@ type consumeOptions struct {
 	format      string
 	uncommitted bool
 	raw         bool
+	noDecode    bool
 	quiet       bool
 }
 
@@ -39,6 +40,9 @@ printed, and follows.
 With --group it says where to begin in partitions that the group has not committed.
 
 --format is ` + formatHelp + `
+
+Keys and values that carry the id of a schema, in front or in a header, are shown as JSON, decoded with the schema that the
+registry has for it; format json says which. What cannot be decoded is shown as it is, and said on standard error.
 
 On a terminal, characters that it would act upon are escaped; --raw leaves them as they are. Records of internal topics
 are shown decoded.`,
@@ -58,6 +62,8 @@ are shown decoded.`,
 	f.StringVar(&o.format, "format", "value", "how a record is written: value, key-value, json, hex, or a template")
 	f.BoolVar(&o.uncommitted, "uncommitted", false, "also read records of transactions that are open or were aborted")
 	f.BoolVar(&o.raw, "raw", false, "write control characters as they are, even on a terminal")
+	a.registryFlag(f)
+	f.BoolVar(&o.noDecode, "no-decode", false, "show what carries a schema id as it lies in the topic")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "say nothing on standard error")
 	c.MarkFlagsMutuallyExclusive("group", "partition")
 	c.RegisterFlagCompletionFunc("from", cobra.FixedCompletions([]string{"beginning", "end"}, cobra.ShellCompDirectiveNoFileComp))
@@ -70,7 +76,11 @@ func (a *app) runConsume(c *cobra.Command, topics []string, o consumeOptions) er
 	if a.output == "json" && !c.Flags().Changed("format") {
 		o.format = "json"
 	}
-	format, err := newFormat(o.format, isTerminal(a.out) && !o.raw)
+	decoder, err := a.newDecoder(c.Context(), o)
+	if err != nil {
+		return err
+	}
+	format, err := newFormat(o.format, isTerminal(a.out) && !o.raw, decoder)
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"millrace/serde"
 )
 
 // recordFormat writes one record.
@@ -21,30 +23,30 @@ const formatHelp = `value, key-value, json, hex, or a template with %-signs:
   %t topic  %p partition  %o offset  %k key  %v value  %h headers  %T timestamp in ms  %d date  %K %V sizes  %% a %
   and \n \t \0 \xNN; as in '%p:%o %k=%v\n'`
 
-// newFormat makes a format by name. safe escapes what a terminal would act upon.
-func newFormat(name string, safe bool) (recordFormat, error) {
+// newFormat makes a format by name. safe escapes what a terminal would act upon; d decodes what carries a schema id.
+func newFormat(name string, safe bool, d *decoder) (recordFormat, error) {
 	raw := func(b []byte) string { return string(b) }
 	if safe {
 		raw = func(b []byte) string { return escapeKeeping(string(b), "\n\t") }
 	}
 	switch name {
 	case "value":
-		return template("%v\n", raw)
+		return template("%v\n", raw, d)
 	case "key-value":
-		return template("%k\t%v\n", raw)
+		return template("%k\t%v\n", raw, d)
 	case "json":
-		return func(w io.Writer, r *kgo.Record) error { return writeRecordJSON(w, r, safe) }, nil
+		return func(w io.Writer, r *kgo.Record) error { return writeRecordJSON(w, r, safe, d) }, nil
 	case "hex":
 		return writeHex, nil
 	}
 	if !strings.Contains(name, "%") {
 		return nil, usagef("--format %s is unknown: it is %s", name, formatHelp)
 	}
-	return template(name, raw)
+	return template(name, raw, d)
 }
 
 // template compiles a text with %-signs into pieces.
-func template(text string, raw func([]byte) string) (recordFormat, error) {
+func template(text string, raw func([]byte) string, d *decoder) (recordFormat, error) {
 	text, err := unescapeTemplate(text)
 	if err != nil {
 		return nil, err
@@ -60,7 +62,7 @@ func template(text string, raw func([]byte) string) (recordFormat, error) {
 		if after == "" {
 			return nil, usagef("--format ends with a single %%: write %%%% for a percent sign")
 		}
-		piece := directive(after[0], raw)
+		piece := directive(after[0], raw, d)
 		if piece == nil {
 			return nil, usagef("--format has %%%c, which stands for nothing: it is %s", after[0], formatHelp)
 		}
@@ -76,7 +78,7 @@ func template(text string, raw func([]byte) string) (recordFormat, error) {
 	}, nil
 }
 
-func directive(c byte, raw func([]byte) string) func(r *kgo.Record) string {
+func directive(c byte, raw func([]byte) string, d *decoder) func(r *kgo.Record) string {
 	switch c {
 	case 't':
 		return func(r *kgo.Record) string { return escape(r.Topic) }
@@ -85,9 +87,9 @@ func directive(c byte, raw func([]byte) string) func(r *kgo.Record) string {
 	case 'o':
 		return func(r *kgo.Record) string { return strconv.FormatInt(r.Offset, 10) }
 	case 'k':
-		return func(r *kgo.Record) string { return raw(r.Key) }
+		return func(r *kgo.Record) string { return raw(d.part(r, serde.Key).bytes()) }
 	case 'v', 's':
-		return func(r *kgo.Record) string { return raw(r.Value) }
+		return func(r *kgo.Record) string { return raw(d.part(r, serde.Value).bytes()) }
 	case 'h':
 		return func(r *kgo.Record) string { return headerText(r.Headers, raw) }
 	case 'T':
@@ -155,17 +157,21 @@ func unescapeTemplate(s string) (string, error) {
 }
 
 // recordJSON is a record for programs: one line that consume writes and produce --format json reads. A key or value
-// that is no text is given in base64 instead; null is null.
+// that is no text is given in base64 instead; null is null. What carried a schema id is JSON itself, with its schema beside it.
 type recordJSON struct {
-	Topic       string       `json:"topic,omitempty"`
-	Partition   *int32       `json:"partition,omitempty"`
-	Offset      *int64       `json:"offset,omitempty"`
-	Timestamp   string       `json:"timestamp,omitempty"`
-	Key         *string      `json:"key,omitempty"`
-	KeyBase64   *string      `json:"key_base64,omitempty"`
-	Value       *string      `json:"value,omitempty"`
-	ValueBase64 *string      `json:"value_base64,omitempty"`
-	Headers     []headerJSON `json:"headers,omitempty"`
+	Topic       string          `json:"topic,omitempty"`
+	Partition   *int32          `json:"partition,omitempty"`
+	Offset      *int64          `json:"offset,omitempty"`
+	Timestamp   string          `json:"timestamp,omitempty"`
+	Key         json.RawMessage `json:"key,omitempty"`
+	KeyBase64   *string         `json:"key_base64,omitempty"`
+	KeySchema   *schemaJSON     `json:"key_schema,omitempty"`
+	KeyError    string          `json:"key_error,omitempty"` // why it is not decoded
+	Value       json.RawMessage `json:"value,omitempty"`
+	ValueBase64 *string         `json:"value_base64,omitempty"`
+	ValueSchema *schemaJSON     `json:"value_schema,omitempty"`
+	ValueError  string          `json:"value_error,omitempty"`
+	Headers     []headerJSON    `json:"headers,omitempty"`
 }
 
 type headerJSON struct {
@@ -186,10 +192,10 @@ func toJSON(b []byte) (text, base *string) {
 	return nil, &s
 }
 
-func writeRecordJSON(w io.Writer, r *kgo.Record, safe bool) error {
+func writeRecordJSON(w io.Writer, r *kgo.Record, safe bool, d *decoder) error {
 	j := recordJSON{Topic: r.Topic, Partition: &r.Partition, Offset: &r.Offset, Timestamp: date(r.Timestamp)}
-	j.Key, j.KeyBase64 = toJSON(r.Key)
-	j.Value, j.ValueBase64 = toJSON(r.Value)
+	j.Key, j.KeyBase64, j.KeySchema, j.KeyError = d.part(r, serde.Key).json()
+	j.Value, j.ValueBase64, j.ValueSchema, j.ValueError = d.part(r, serde.Value).json()
 	for _, h := range r.Headers {
 		hj := headerJSON{Key: h.Key}
 		hj.Value, hj.ValueBase64 = toJSON(h.Value)

@@ -179,7 +179,7 @@ func TestRecordFormats(t *testing.T) {
 	var b bytes.Buffer
 	for _, safe := range []bool{true, false} {
 		for _, name := range []string{"value", "key-value", "json", "hex", `%t-%p@%o %T %d %K/%V 100%% [%h]\x21\n`} {
-			f, err := newFormat(name, safe)
+			f, err := newFormat(name, safe, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -193,7 +193,7 @@ func TestRecordFormats(t *testing.T) {
 	}
 	golden(t, "record_formats", b.Bytes())
 	for _, bad := range []string{"xml", "%q", "%", `%v\` + "q", `%v\x4`, `%v\xzz`} {
-		if _, err := newFormat(bad, false); err == nil || exitCode(err) != exitUsage {
+		if _, err := newFormat(bad, false, nil); err == nil || exitCode(err) != exitUsage {
 			t.Errorf("%q: %v", bad, err)
 		}
 	}

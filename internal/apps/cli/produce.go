@@ -17,6 +17,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"millrace/serde"
 )
 
 type produceOptions struct {
@@ -31,20 +33,32 @@ type produceOptions struct {
 	null         bool
 	format       string
 	quiet        bool
+	keySchema    schemaFlags
+	valueSchema  schemaFlags
+	references   []string
+	schemaHeader bool
+	noRegister   bool
 }
 
 func (a *app) produce() *cobra.Command {
-	var o produceOptions
+	o := produceOptions{keySchema: schemaFlags{part: serde.Key}, valueSchema: schemaFlags{part: serde.Value}}
 	c := &cobra.Command{
 		Use:   "produce TOPIC",
 		Short: "Write records to a topic, one a line",
 		Long: `Write records to a topic, one for each line of the standard input or of files. With --key-separator a line is a key, the
 separator and a value; with --format json a line is what "millrace consume --format json" writes. The command ends when
-every record is acknowledged, and fails with the first that is not.`,
+every record is acknowledged, and fails with the first that is not.
+
+With a schema a value is JSON, and is encoded in the wire format of the schema registry: --avro, --json-schema and --protobuf
+register a file for the topic (or for --schema-subject), which is refused if it is not compatible with what the subject has;
+--schema-subject alone takes the newest schema there is; --schema-id takes any. A line that does not fit is refused by its
+number. The same with key- in front is for keys. In Avro, a value of a union may stand plainly, or as {"branch": value}.`,
 		Example: `  echo hello | millrace produce greetings
   millrace produce orders --key-separator : < orders.txt
   millrace produce images --file cat.jpg --whole --key cat -H type=image/jpeg
-  millrace consume orders --format json | millrace produce orders-copy --format json`,
+  millrace consume orders --format json | millrace produce orders-copy --format json
+  echo '{"id": 7, "customer": "Ada"}' | millrace produce orders --avro order.avsc
+  millrace produce orders --protobuf shop.proto --message Order --schema-header < orders.json`,
 		Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeTopics,
 		RunE: func(c *cobra.Command, args []string) error { return a.runProduce(c, args[0], o) },
 	}
@@ -60,6 +74,12 @@ every record is acknowledged, and fails with the first that is not.`,
 	f.BoolVar(&o.null, "null", false, "an empty value becomes null, which deletes the key in a compacted topic")
 	f.StringVar(&o.format, "format", "value", "what a line is: value, or json")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "no progress on standard error")
+	o.valueSchema.flags(a, c)
+	o.keySchema.flags(a, c)
+	f.StringArrayVar(&o.references, "reference", nil, "what the schema files refer to, as NAME=SUBJECT:VERSION; may be given more than once")
+	f.BoolVar(&o.schemaHeader, "schema-header", false, "write the schema's GUID into a header, not its id in front")
+	f.BoolVar(&o.noRegister, "no-register", false, "a schema file must be registered already")
+	a.registryFlag(f)
 	c.MarkFlagsMutuallyExclusive("key", "key-separator")
 	c.RegisterFlagCompletionFunc("compression", cobra.FixedCompletions([]string{"none", "gzip", "snappy", "lz4", "zstd"}, cobra.ShellCompDirectiveNoFileComp))
 	c.RegisterFlagCompletionFunc("acks", cobra.FixedCompletions([]string{"all", "1", "0"}, cobra.ShellCompDirectiveNoFileComp))
@@ -76,6 +96,10 @@ func (a *app) runProduce(c *cobra.Command, topic string, o produceOptions) error
 	if err != nil {
 		return err
 	}
+	encoder, err := a.newEncoder(c.Context(), topic, o)
+	if err != nil {
+		return err
+	}
 	cl, err := a.client(c.Context(), append(options, kgo.DefaultProduceTopic(topic))...)
 	if err != nil {
 		return err
@@ -87,12 +111,17 @@ func (a *app) runProduce(c *cobra.Command, topic string, o produceOptions) error
 	s := a.sender(cl, topic, o)
 	read := make(chan error, 1)
 	go func() { // reading the standard input cannot be interrupted
-		read <- a.inputs(o, func(line []byte) error {
-			r, err := parse(line)
+		read <- a.inputs(o, func(at place, line []byte) error {
+			in, err := parse(line)
 			if err != nil {
+				return at.refuse(err)
+			}
+			if err := encoder.encode(c.Context(), in); errors.Is(err, serde.ErrMisfit) {
+				return at.refuse(err)
+			} else if err != nil {
 				return err
 			}
-			return s.send(r)
+			return s.send(in.Record)
 		})
 	}()
 	select {
@@ -108,7 +137,7 @@ func (a *app) runProduce(c *cobra.Command, topic string, o produceOptions) error
 }
 
 // inputs calls each for every line, or for every file as a whole.
-func (a *app) inputs(o produceOptions, each func(line []byte) error) error {
+func (a *app) inputs(o produceOptions, each func(at place, line []byte) error) error {
 	if len(o.files) == 0 {
 		return readInput(a.in, "standard input", o.whole, each)
 	}
@@ -129,7 +158,21 @@ func (a *app) inputs(o produceOptions, each func(line []byte) error) error {
 // maxLine bounds one line, or one file with --whole, before it fills the memory: twice what a broker takes at most.
 const maxLine = 200 << 20
 
-func readInput(r io.Reader, name string, whole bool, each func(line []byte) error) error {
+// place is where something was read.
+type place struct {
+	name string
+	line int // 0: the whole file
+}
+
+// refuse says where the fault is.
+func (p place) refuse(err error) error {
+	if p.line == 0 {
+		return fmt.Errorf("%s: %w", p.name, err)
+	}
+	return fmt.Errorf("%s, line %d: %w", p.name, p.line, err)
+}
+
+func readInput(r io.Reader, name string, whole bool, each func(at place, line []byte) error) error {
 	if whole {
 		all, err := io.ReadAll(io.LimitReader(r, maxLine+1))
 		if err != nil {
@@ -138,12 +181,12 @@ func readInput(r io.Reader, name string, whole bool, each func(line []byte) erro
 		if len(all) > maxLine {
 			return fmt.Errorf("%s is too large for one record", name)
 		}
-		return each(all)
+		return each(place{name: name}, all)
 	}
 	s := bufio.NewScanner(r)
 	s.Buffer(make([]byte, 64<<10), maxLine)
-	for s.Scan() {
-		if err := each(bytes.Clone(s.Bytes())); err != nil {
+	for n := 1; s.Scan(); n++ {
+		if err := each(place{name, n}, bytes.Clone(s.Bytes())); err != nil {
 			return err
 		}
 	}
@@ -155,8 +198,14 @@ func readInput(r io.Reader, name string, whole bool, each func(line []byte) erro
 	return nil
 }
 
+// input is a record as a line has it, with the schemas that the line names.
+type input struct {
+	*kgo.Record
+	written map[serde.Part]*schemaJSON
+}
+
 // lineParser makes a record of a line; it may keep the line.
-type lineParser func(line []byte) (*kgo.Record, error)
+type lineParser func(line []byte) (input, error)
 
 func newLineParser(topic string, o produceOptions) (lineParser, error) {
 	var headers []kgo.RecordHeader
@@ -167,7 +216,7 @@ func newLineParser(topic string, o produceOptions) (lineParser, error) {
 		}
 		headers = append(headers, kgo.RecordHeader{Key: name, Value: []byte(value)})
 	}
-	finish := func(r *kgo.Record) *kgo.Record {
+	finish := func(r *kgo.Record) {
 		if o.key != "" {
 			r.Key = []byte(o.key)
 		}
@@ -178,29 +227,30 @@ func newLineParser(topic string, o produceOptions) (lineParser, error) {
 			r.Value = nil
 		}
 		r.Topic, r.Headers = topic, append(r.Headers, headers...)
-		return r
 	}
 	switch o.format {
 	case "json":
-		return func(line []byte) (*kgo.Record, error) {
-			r, err := parseRecordJSON(line)
+		return func(line []byte) (input, error) {
+			in, err := parseRecordJSON(line, o)
 			if err != nil {
-				return nil, err
+				return input{}, err
 			}
-			return finish(r), nil
+			finish(in.Record)
+			return in, nil
 		}, nil
 	case "value":
 		separator := []byte(strings.NewReplacer(`\t`, "\t", `\n`, "\n", `\\`, `\`).Replace(o.keySeparator))
-		return func(line []byte) (*kgo.Record, error) {
+		return func(line []byte) (input, error) {
 			r := &kgo.Record{Value: line}
 			if len(separator) > 0 {
 				key, value, ok := bytes.Cut(line, separator)
 				if !ok {
-					return nil, fmt.Errorf("the line %q has no key: %q is not in it", escape(shorten(string(line))), separator)
+					return input{}, fmt.Errorf("the line %q has no key: %q is not in it", escape(shorten(string(line))), separator)
 				}
 				r.Key, r.Value = key, value
 			}
-			return finish(r), nil
+			finish(r)
+			return input{Record: r}, nil
 		}, nil
 	}
 	return nil, usagef("--format %s is unknown: it is value or json", o.format)
@@ -213,34 +263,59 @@ func shorten(s string) string {
 	return s
 }
 
-func parseRecordJSON(line []byte) (*kgo.Record, error) {
+func parseRecordJSON(line []byte, o produceOptions) (input, error) {
 	var j recordJSON
 	d := json.NewDecoder(bytes.NewReader(line))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&j); err != nil {
-		return nil, fmt.Errorf("the line %q is no record in JSON: %w", escape(shorten(string(line))), err)
+		return input{}, fmt.Errorf("the line %q is no record in JSON: %w", escape(shorten(string(line))), err)
 	}
-	r := &kgo.Record{}
+	in := input{Record: &kgo.Record{}, written: map[serde.Part]*schemaJSON{}}
+	if j.KeyBase64 == nil {
+		in.written[serde.Key] = j.KeySchema
+	}
+	if j.ValueBase64 == nil {
+		in.written[serde.Value] = j.ValueSchema
+	}
+	r := in.Record
 	var err error
-	if r.Key, err = fromJSON(j.Key, j.KeyBase64); err != nil {
-		return nil, err
+	if r.Key, err = partJSON(serde.Key, j.Key, j.KeyBase64, o.keySchema.chosen(), j.KeySchema); err != nil {
+		return input{}, err
 	}
-	if r.Value, err = fromJSON(j.Value, j.ValueBase64); err != nil {
-		return nil, err
+	if r.Value, err = partJSON(serde.Value, j.Value, j.ValueBase64, o.valueSchema.chosen(), j.ValueSchema); err != nil {
+		return input{}, err
 	}
 	for _, h := range j.Headers {
 		v, err := fromJSON(h.Value, h.ValueBase64)
 		if err != nil {
-			return nil, err
+			return input{}, err
 		}
 		r.Headers = append(r.Headers, kgo.RecordHeader{Key: h.Key, Value: v})
 	}
 	if j.Timestamp != "" {
 		if r.Timestamp, err = time.Parse(time.RFC3339Nano, j.Timestamp); err != nil {
-			return nil, fmt.Errorf("%q is no timestamp: it is written like 2026-01-31T12:00:00.000Z", escape(j.Timestamp))
+			return input{}, fmt.Errorf("%q is no timestamp: it is written like 2026-01-31T12:00:00.000Z", escape(j.Timestamp))
 		}
 	}
-	return r, nil
+	return in, nil
+}
+
+// partJSON is a key or value of a line: JSON to be encoded where there is a schema, else a text.
+func partJSON(part serde.Part, value json.RawMessage, base *string, chosen bool, written *schemaJSON) ([]byte, error) {
+	null := len(value) == 0 || string(value) == "null" && (chosen || written == nil)
+	switch {
+	case null:
+		return fromJSON(nil, base)
+	case base != nil:
+		return fromJSON(new(string), base)
+	case chosen || written != nil:
+		return value, nil
+	}
+	var text string
+	if json.Unmarshal(value, &text) != nil {
+		return nil, fmt.Errorf("the %s is no text: JSON needs a schema, as with --avro or --schema-subject", part)
+	}
+	return []byte(text), nil
 }
 
 func fromJSON(text, base *string) ([]byte, error) {

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"millrace/serde"
 )
 
 // Hooks are what the command line cannot do itself.
@@ -286,7 +288,7 @@ func exitCode(err error) int {
 	switch {
 	case errors.As(err, &usage), cobraUsage(err.Error()):
 		return exitUsage
-	case errors.As(err, new(unreachable)), errors.As(err, new(registryUnreachable)):
+	case errors.As(err, new(unreachable)), errors.As(err, new(registryUnreachable)), errors.Is(err, serde.ErrUnreachable):
 		return exitUnreachable
 	case errors.As(err, new(found)):
 		return exitFound
