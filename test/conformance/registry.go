@@ -122,7 +122,9 @@ func orderOf(writer string, i int) order {
 	return o
 }
 
+// line is the order as one line of JSON; no parts and an empty list of them are the same.
 func (o order) line() string {
+	o.Parts = append([]string{}, o.Parts...)
 	b, _ := json.Marshal(o)
 	return string(b)
 }

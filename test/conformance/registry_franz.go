@@ -415,11 +415,10 @@ func franzNames(t *T) {
 // prefixOf is what stands in front of a payload: magic, id and message indexes.
 func prefixOf(format string, id int) string {
 	b := binary.BigEndian.AppendUint32([]byte{0}, uint32(id))
-	switch format {
-	case "protobuf":
-		b = append(b, 0)
-	case "nested":
-		b = append(b, 4, 2, 0)
-	}
-	return fmt.Sprintf("% x", b)
+	return fmt.Sprintf("% x", append(b, indexesOf(format)...))
+}
+
+// indexesOf are the message indexes: the count and each as zig-zag varints, and the first message as a single zero.
+func indexesOf(format string) []byte {
+	return map[string][]byte{"protobuf": {0}, "nested": {4, 2, 0}}[format]
 }
