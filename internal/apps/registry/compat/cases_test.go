@@ -79,7 +79,7 @@ func TestCasesJSON(t *testing.T) {
 			if got := told(r); got != cell[3+i] {
 				t.Errorf("policy %d: %s, not %s: %+v", policy, got, cell[3+i], r.Findings)
 			}
-			wantExample(t, r, map[Kind]bool{})
+			wantExample(t, r, map[Kind]bool{"IF_CHANGED": true})
 		}
 	})
 }

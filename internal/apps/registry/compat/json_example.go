@@ -83,6 +83,9 @@ func pool() []any {
 		"zzzzzzzzzz", []any{}, []any{json.Number("1"), json.Number("1")}, []any{"a", nil}, map[string]any{}, map[string]any{"zz": "a"}}
 }
 
+// ownLeaf stands for one of the samples of whatever the writer has at the place.
+type ownLeaf int
+
 // leaves are values for the place of a finding: what the writer writes there, what lies just beyond the reader's limits, and some of
 // every type.
 func (m *jsonMaker) leaves(s jsonSpot) []any {
@@ -92,6 +95,9 @@ func (m *jsonMaker) leaves(s jsonSpot) []any {
 		own = m.samples(s.writer, 4)
 	}
 	list = append(list, own...)
+	if len(s.steps) > 0 {
+		list = append(list, ownLeaf(0), ownLeaf(1), ownLeaf(3), ownLeaf(8))
+	}
 	for _, name := range [...]string{"maximum", "minimum", "exclusiveMaximum", "exclusiveMinimum", "multipleOf"} {
 		if at := rational(s.reader.Value.Get(name)); at != nil {
 			for _, by := range [...]int64{0, 1, -1} {
@@ -256,8 +262,15 @@ func (m *jsonMaker) object(f facts, depth int) map[string]any {
 	return m.complete(f, object, depth)
 }
 
-// complete adds the properties that others of the object depend on.
+// complete adds the properties that are too few, and those that others of the object depend on.
 func (m *jsonMaker) complete(f facts, object map[string]any, depth int) map[string]any {
+	if least := f.count("minProperties", 1); least != nil && least.IsInt() && least.Num().IsInt64() && least.Num().Int64() < 20 {
+		for _, name := range append(f.listedNames(), "further", "more", "a", "b", "c") {
+			if _, has := object[name]; !has && len(object) < int(least.Num().Int64()) {
+				object[name] = m.propertyOf(f, name, depth-1)
+			}
+		}
+	}
 	for _, p := range f.parts {
 		for _, keyword := range [...]string{"dependencies", "dependentRequired"} {
 			list := p.Value.Get(keyword)
@@ -274,6 +287,13 @@ func (m *jsonMaker) complete(f facts, object map[string]any, depth int) map[stri
 		}
 	}
 	return object
+}
+
+func (f facts) listedNames() (names []string) {
+	for _, p := range f.parts {
+		names = append(names, memberNames(p.Value.Get("properties"))...)
+	}
+	return names
 }
 
 // propertyOf is a value for a property of the writer.
@@ -335,6 +355,13 @@ func (m *jsonMaker) elementSchema(f facts, i int) *schema.JSONNode {
 
 // wrap puts a value at its place in a record.
 func (m *jsonMaker) wrap(n schema.JSONNode, steps []string, leaf any) any {
+	if k, ok := leaf.(ownLeaf); ok && len(steps) == 0 {
+		some := m.samples(n, 4)
+		if len(some) == 0 {
+			return nil
+		}
+		return some[int(k)%len(some)]
+	}
 	if len(steps) == 0 || !m.room() {
 		return leaf
 	}
@@ -345,7 +372,7 @@ func (m *jsonMaker) wrap(n schema.JSONNode, steps []string, leaf any) any {
 		for len(list) <= i {
 			list = append(list, m.elementOf(f, len(list), 3))
 		}
-		list[i] = leaf
+		list[i] = plainLeaf(leaf)
 		if child := m.elementSchema(f, i); child != nil {
 			list[i] = m.wrap(*child, steps[1:], leaf)
 		}
@@ -355,8 +382,16 @@ func (m *jsonMaker) wrap(n schema.JSONNode, steps []string, leaf any) any {
 	if child := m.childOf(f, steps[0]); child != nil {
 		leaf = m.wrap(*child, steps[1:], leaf)
 	}
-	object[steps[0]] = leaf
+	object[steps[0]] = plainLeaf(leaf)
 	return m.complete(f, object, 4)
+}
+
+// plainLeaf is a leaf at a place that the writer says nothing of.
+func plainLeaf(leaf any) any {
+	if _, ok := leaf.(ownLeaf); ok {
+		return nil
+	}
+	return leaf
 }
 
 // shaped adds the alternative that knows the next step, if the facts do not.

@@ -1,6 +1,7 @@
 package compat
 
 import (
+	"maps"
 	"math/big"
 	"slices"
 
@@ -21,7 +22,23 @@ func (w *jsonWalk) objects(r schema.JSONNode, f facts) []jsonSpot {
 	spots = append(spots, w.unlisted(r, f)...)
 	spots = append(spots, w.dependencies(r, f, required)...)
 	spots = append(spots, w.unevaluatedProperties(r, f)...)
-	return append(spots, w.unchanged(r, f, "propertyNames")...)
+	return append(spots, w.propertyNames(r, f)...)
+}
+
+// propertyNames is granted by a writer that lists all its names, or has the same keyword.
+func (w *jsonWalk) propertyNames(r schema.JSONNode, f facts) []jsonSpot {
+	spots := w.unchanged(r, f, "propertyNames")
+	demand, ok := w.reader.Child(r, "propertyNames")
+	if len(spots) == 0 || !ok {
+		return nil
+	}
+	takes := func(name string) bool { return w.fits(demand, &schema.Value{Kind: schema.String, Text: name}) }
+	for _, p := range f.parts {
+		if names, ok := w.closedNames(p); ok && !slices.ContainsFunc(names, func(name string) bool { return !takes(name) && !w.impossible(f, name) }) {
+			return nil
+		}
+	}
+	return spots
 }
 
 func memberNames(v *schema.Value) []string {
@@ -34,6 +51,22 @@ func memberNames(v *schema.Value) []string {
 	}
 	return names
 }
+
+// closedNames are all the names that a part of the writer allows, when it lists them.
+func (w *jsonWalk) closedNames(p schema.JSONNode) ([]string, bool) {
+	rest, ok := w.writer.Child(p, "additionalProperties")
+	if ok {
+		return memberNames(p.Value.Get("properties")), isFalse(rest.Value) && len(memberNames(p.Value.Get("patternProperties"))) == 0
+	}
+	rest, ok = w.writer.Child(p, "unevaluatedProperties")
+	if !ok || !isFalse(rest.Value) {
+		return nil, false
+	}
+	e := w.evaluatedBy(w.writer, p, perhaps)
+	return slices.Sorted(maps.Keys(e.names)), !e.all && len(e.patterns) == 0
+}
+
+func isFalse(v *schema.Value) bool { return v.Kind == schema.Bool && !v.Bool }
 
 // closedSize is how many properties an object of a closed model has at most.
 func (f facts) closedSize() *big.Rat {
@@ -111,14 +144,17 @@ func (w *jsonWalk) unlisted(r schema.JSONNode, f facts) []jsonSpot {
 	closed := false
 	listed := r.Value.Get("properties")
 	for _, p := range f.parts {
-		for _, name := range memberNames(p.Value.Get("properties")) {
+		names, all := w.closedNames(p)
+		if !all {
+			names = memberNames(p.Value.Get("properties"))
+		}
+		closed = closed || all
+		for _, name := range names {
 			if len(patterns) == 0 && listed.Get(name) != nil {
 				continue // compared as a listed one
 			}
 			spots = append(spots, w.inside(name, func() []jsonSpot { return w.writersProperty(r, f, name) })...)
 		}
-		_, kind := w.property(w.writer, p, "\x00no such name\x00")
-		closed = closed || kind == isClosed && len(memberNames(p.Value.Get("patternProperties"))) == 0
 	}
 	if closed {
 		return spots // the listed ones are all

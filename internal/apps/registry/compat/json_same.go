@@ -156,7 +156,7 @@ func (w *jsonWalk) unchanged(r schema.JSONNode, f facts, keywords ...string) []j
 	}
 	var spots []jsonSpot
 	for _, keyword := range keywords {
-		if v := r.Value.Get(keyword); v != nil && !isTrue(v) {
+		if v := r.Value.Get(keyword); v != nil && (!isTrue(v) || keyword == "contains") { // what contains anything is not empty
 			kind, _ := limitKind(keyword, false, 0)
 			spots = append(spots, w.spot(r, f, "/"+keyword, Kind(strings.TrimSuffix(string(kind), "_ADDED")+"_CHANGED"),
 				"%s was added or changed, which is not compared further; keep it as the writer has it", keyword)...)

@@ -205,6 +205,13 @@ func (m *jsonMaker) beside(v *schema.Value) {
 	if chance(m.t, 6, "propertyNames") {
 		put(v, "propertyNames", pick(m.t, "names", object("enum", list(str("a"), str("b"))), object("pattern", str("^[a-d]$"))))
 	}
+	if chance(m.t, 8, "a combination beside") {
+		parts := list()
+		for range rapid.IntRange(1, 2).Draw(m.t, "parts") {
+			parts.Items = append(parts.Items, object("properties", object(rapid.SampledFrom(jsonNames).Draw(m.t, "property"), m.sub(0))))
+		}
+		put(v, pick(m.t, "combination", "anyOf", "oneOf", "allOf"), parts)
+	}
 	if chance(m.t, 8, "unevaluatedProperties") {
 		put(v, "unevaluatedProperties", m.sub(0))
 	}
