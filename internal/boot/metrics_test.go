@@ -72,9 +72,10 @@ func TestMetricsAreTrue(t *testing.T) {
 func TestEveryMetricIsFed(t *testing.T) {
 	happensLater := "kafka_network_requestmetrics_errors_total"
 	onComputer(t, func(m *computer) {
-		n := m.start()
+		n := m.start(withRegistry)
 		m.produce("t", "a")
 		m.consume("g", "t", 1)
+		m.wantAsk("/subjects/a/versions", schemaBody(`"string"`), 200, "1")
 		m.get("/metrics")
 		_, all := m.get("/metrics")
 		for _, row := range metrics.Table() {

@@ -90,7 +90,7 @@ func Start(o Options) (*Node, error) {
 
 func (n *Node) startAdmin() error {
 	s := n.o.Settings
-	o := admin.Options{Network: n.o.Env.Network, Metrics: n.metrics.Handler(), Log: n.o.Log, Healthy: n.healthy,
+	o := admin.Options{Network: n.o.Env.Network, Metrics: n.metrics.Handler(), Log: n.o.Log, Healthy: n.healthy, Apps: n.apps,
 		AllowedHosts: s.List("admin.allowed.hosts"), Ready: func() admin.Readiness { return n.recovery.At(n.o.Env.Clock.Now()) }}
 	for _, a := range s.AdminListeners() {
 		o.Listen = append(o.Listen, a.String())
@@ -179,6 +179,14 @@ func (n *Node) healthy() error {
 		return nil
 	}
 	return h.Err() // it names the metadata directory; the node can do without any other
+}
+
+// apps tells what is wrong with each app.
+func (n *Node) apps() map[string]error {
+	if len(n.schemas.addresses) == 0 {
+		return nil
+	}
+	return map[string]error{"schema registry": n.schemas.Healthy()}
 }
 
 // Endpoints are where clients reach the node.

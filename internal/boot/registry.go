@@ -14,6 +14,7 @@ import (
 
 	"millrace/internal/apps/registry"
 	"millrace/internal/config"
+	"millrace/internal/metrics"
 	"millrace/internal/node/env"
 )
 
@@ -54,6 +55,11 @@ func newSchemas(n *Node) *schemas {
 		Timeout: s.Duration("schema.registry.request.timeout.ms"), ParseTimeout: s.Duration("schema.registry.parse.timeout.ms"), Now: n.o.Env.Clock.Now}
 	if n.o.Authorizer != nil {
 		a.options.Authorizer = subjects{n.o.Authorizer}
+	}
+	if len(a.addresses) > 0 {
+		m := n.metrics.Schemas()
+		a.options.Metrics = counted(m)
+		m.Ask(func() metrics.SchemasState { now, _, _ := a.look(); return stateOf(now) })
 	}
 	return a
 }
@@ -176,13 +182,18 @@ func (a *schemas) set(r *registry.Registry, why error) {
 
 // ServeHTTP gives a request to the registry. While it is opened for the first time the request waits.
 func (a *schemas) ServeHTTP(w http.ResponseWriter, h *http.Request) {
+	began := a.env.Clock.Now()
 	r, err := a.opened(h.Context())
 	if err != nil {
-		registry.Refuse(w, h, err)
+		status := registry.Refuse(w, h, err)
+		a.options.Metrics.Request(h.Method, notOpen, status, a.env.Clock.Now().Sub(began))
 		return
 	}
 	r.Handler().ServeHTTP(w, h)
 }
+
+// notOpen is the route of requests that a registry which is not open could not answer.
+const notOpen = "(not open)"
 
 // opened is the registry, once it is open or known not to be.
 func (a *schemas) opened(ctx context.Context) (*registry.Registry, error) {

@@ -11,6 +11,7 @@ import (
 
 	"millrace/internal/apps/cli"
 	"millrace/internal/apps/registry"
+	"millrace/internal/metrics"
 )
 
 // runRegistry runs a schema registry beside a cluster until ctx ends.
@@ -20,16 +21,24 @@ func runRegistry(ctx context.Context, version string, o cli.RegistryOptions, out
 		return explainRegistry(fmt.Errorf("the schema registry cannot listen on %s: %w", o.Listen, err))
 	}
 	defer l.Close()
-	r, err := registry.Open(ctx, registry.Options{Client: o.Client, Topic: o.Topic, Logger: logger(), Version: version})
+	m, scrape := metrics.NewSchemas(version)
+	r, err := registry.Open(ctx, registry.Options{Client: o.Client, Topic: o.Topic, Logger: logger(), Version: version, Metrics: counted(m)})
 	if err != nil {
 		return err
 	}
 	defer r.Close()
+	m.Ask(func() metrics.SchemasState { return stateOf(r) })
 	if err := r.Settled(ctx); err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "millrace %s, schema registry\n  registry http://%s\n", version, l.Addr())
-	return serveHTTP(ctx, l, r.Handler())
+	fmt.Fprintf(out, "millrace %s, schema registry\n  registry http://%s (also /health, /metrics)\n", version, l.Addr())
+	return serveHTTP(ctx, l, http.HandlerFunc(func(w http.ResponseWriter, h *http.Request) {
+		if h.URL.Path == "/metrics" { // no path of the REST interface
+			scrape.ServeHTTP(w, h)
+			return
+		}
+		r.Handler().ServeHTTP(w, h)
+	}))
 }
 
 // registryServer bounds what a connection may cost. A subject is part of the path, hence the room for headers.

@@ -106,6 +106,18 @@ func TestRegistryWithoutItsTopic(t *testing.T) {
 		m.wantAsk("/subjects", "", 500, `set cleanup.policy=compact`)
 		m.wantAsk("/subjects/a/versions", schemaBody(`"string"`), 500, `50001`)
 		m.produce("t", "x")
+		if code, body := m.get("/healthz"); code != 200 || !strings.Contains(body, `"healthy":true,"apps":{"schema registry":"the topic _schemas has`) {
+			t.Errorf("/healthz: %d %s", code, body)
+		}
+		if code, body := m.get("/readyz"); code != 200 {
+			t.Errorf("/readyz: %d %s", code, body)
+		}
+		if got := m.metric("millrace_schemas_open"); got != "0" {
+			t.Errorf("millrace_schemas_open is %s", got)
+		}
+		if got := m.metric(`millrace_schemas_request_time_ms_count{method="GET",route="(not open)",status="500"}`); got != "1" {
+			t.Errorf("refused requests: %s", got)
+		}
 		compact := "compact"
 		m.admin(func(k *kadm.Client) error {
 			_, err := k.AlterTopicConfigs(m.context(), []kadm.AlterConfig{{Op: kadm.SetConfig, Name: "cleanup.policy", Value: &compact}}, "_schemas")
@@ -113,6 +125,15 @@ func TestRegistryWithoutItsTopic(t *testing.T) {
 		})
 		m.pass(lastRetry)
 		m.wantAsk("/subjects/a/versions", schemaBody(`"string"`), 200, `"id":1`)
+		if code, body := m.get("/healthz"); code != 200 || !strings.Contains(body, `{"schema registry":"ok"}`) {
+			t.Errorf("/healthz: %d %s", code, body)
+		}
+		for series, want := range map[string]string{"millrace_schemas_open": "1", "millrace_schemas_writer": "1", "millrace_schemas_versions": "1",
+			"millrace_schemas_subjects": "1", `millrace_schemas_request_time_ms_count{method="POST",route="/subjects/{subject}/versions",status="200"}`: "1"} {
+			if got := m.metric(series); got != want {
+				t.Errorf("%s is %s, want %s", series, got, want)
+			}
+		}
 		m.stop(n)
 	})
 }

@@ -46,6 +46,7 @@ type Metrics struct {
 	broker     *brokerCollector
 	controller *controllerCollector
 	groups     *groupCollector
+	schemas    schemasFamilies
 
 	// State is Kafka's broker state: 1 starting, 2 recovering, 3 running, 6 stopping.
 	State prometheus.Gauge
@@ -65,6 +66,7 @@ func New(version string) *Metrics {
 	m.groups = &groupCollector{dropped: m.dropped}
 	r.MustRegister(m.partitions, m.logDirs, m.broker, m.controller, m.groups, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.schemas = newSchemasFamilies(r)
 	m.State = gauges(r, "kafka_server_kafkaserver_brokerstate").WithLabelValues()
 	gauges(r, "millrace_build_info").WithLabelValues(version).Set(1)
 	return m

@@ -81,7 +81,27 @@ func busy() *Metrics {
 	m.Groups(func() ([]GroupOffset, error) {
 		return []GroupOffset{{"g\x01", "orders", 1, 5, 4}, {"g\x02", "orders", 1, 5, 4}}, nil
 	})
+	s := m.Schemas()
+	s.Answered("GET", "/subjects", 200, 2*time.Millisecond)
+	s.Answered("BREW", "", 404, time.Millisecond)
+	s.Parsed(true)
+	s.Parsed(false)
+	s.Ask(func() SchemasState {
+		return SchemasState{Open: true, Writes: true, Versions: 3, Subjects: 2, NextOffset: 9}
+	})
 	return m
+}
+
+// TestSchemasAlone: a registry that is a program of its own tells of itself and of no broker.
+func TestSchemasAlone(t *testing.T) {
+	s, h := NewSchemas("1.2.3")
+	s.Parsed(true)
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	wantLines(t, w.Body.String(), `millrace_schemas_parsed_total{result="hit"} 1`, `millrace_build_info{version="1.2.3"} 1`)
+	if strings.Contains(w.Body.String(), "kafka_") {
+		t.Error("it tells of a broker")
+	}
 }
 
 func TestExposition(t *testing.T) {
@@ -111,6 +131,10 @@ func TestExposition(t *testing.T) {
 		`millrace_group_lag{group="g`+"\ufffd"+`",partition="1",topic="orders"} 4`,
 		`millrace_group_lag_known 1`,
 		`millrace_build_info{version="1.2.3"} 1`,
+		`millrace_schemas_request_time_ms_count{method="GET",route="/subjects",status="200"} 1`,
+		`millrace_schemas_request_time_ms_count{method="(other)",route="(other)",status="404"} 1`,
+		`millrace_schemas_parsed_total{result="miss"} 1`,
+		`millrace_schemas_open 1`, `millrace_schemas_writer 1`, `millrace_schemas_versions 3`, `millrace_schemas_subjects 2`, `millrace_schemas_next_offset 9`,
 	)
 	if got := scrape(t, busy()); strings.Contains(got, "franz-go") {
 		t.Error("a client that left is still counted")

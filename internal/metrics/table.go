@@ -78,6 +78,14 @@ var table = []Metric{
 	{"millrace_group_committed_offset", gauge, []string{"group", "topic", "partition"}, "", "A group's committed offset."},
 	{"millrace_group_lag_known", gauge, nil, "", "1 when group lag could be asked for at this scrape."},
 
+	{"millrace_schemas_request_time_ms", histogram, []string{"method", "route", "status"}, "", "Milliseconds that requests to the schema registry took, by pattern of the path; (not open) are those it could not answer."},
+	{"millrace_schemas_parsed_total", counter, []string{"result"}, "", "Schemas asked of the schema registry's cache of parsed ones, by result: hit or miss."},
+	{"millrace_schemas_open", gauge, nil, "", "1 while the schema registry of this node follows its topic."},
+	{"millrace_schemas_writer", gauge, nil, "", "1 while the schema registry may write; 0 means that it only reads, because it was just started or another one writes the topic."},
+	{"millrace_schemas_versions", gauge, nil, "", "Versions of all subjects, deleted ones that can still be fetched included."},
+	{"millrace_schemas_subjects", gauge, nil, "", "Subjects with any version."},
+	{"millrace_schemas_next_offset", gauge, nil, "", "The offset of its topic up to which the schema registry has read."},
+
 	{"millrace_metrics_dropped_series_total", counter, []string{"metric"}, "", "Label values that went into (other), or rows that were left out, because there were too many."},
 	{"millrace_build_info", gauge, []string{"version"}, "", "Always 1; the label is the program's version."},
 }

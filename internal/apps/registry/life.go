@@ -22,6 +22,9 @@ func (r *Registry) Settled(ctx context.Context) error {
 	}
 }
 
+// Writes reports whether the registry may write just now.
+func (r *Registry) Writes() bool { return r.settled.Load() && r.Healthy() == nil }
+
 // Refuse answers a request to a registry that is not open, as an open one answers when it cannot use its topic.
 func Refuse(w http.ResponseWriter, h *http.Request, why error) int {
 	kind, ok := negotiate(h.Header.Get("Accept"))

@@ -34,6 +34,9 @@ type Options struct {
 	Ready func() Readiness
 	// Healthy returns what is wrong beyond repair, such as no data directory left. Nil means healthy.
 	Healthy func() error
+	// Apps tells of each app in the node what is wrong with it, nil if nothing is. It is shown beside the node's own health and does not
+	// change it: Kafka is served without them, and a restart of the node would mend nothing.
+	Apps func() map[string]error
 	// Log takes what an operator should see; nil is silent.
 	Log *slog.Logger
 }
@@ -151,16 +154,32 @@ func index(w http.ResponseWriter, _ *http.Request) {
 
 func (s *Server) health(w http.ResponseWriter, _ *http.Request) {
 	type answer struct {
-		Healthy bool   `json:"healthy"`
-		Reason  string `json:"reason,omitempty"`
+		Healthy bool              `json:"healthy"`
+		Reason  string            `json:"reason,omitempty"`
+		Apps    map[string]string `json:"apps,omitempty"` // ok, or what is wrong
 	}
+	apps := s.apps()
 	if s.o.Healthy != nil {
 		if err := s.o.Healthy(); err != nil {
-			writeJSON(w, http.StatusServiceUnavailable, answer{Reason: err.Error()})
+			writeJSON(w, http.StatusServiceUnavailable, answer{Reason: err.Error(), Apps: apps})
 			return
 		}
 	}
-	writeJSON(w, http.StatusOK, answer{Healthy: true})
+	writeJSON(w, http.StatusOK, answer{Healthy: true, Apps: apps})
+}
+
+func (s *Server) apps() map[string]string {
+	if s.o.Apps == nil {
+		return nil
+	}
+	all := map[string]string{}
+	for name, err := range s.o.Apps() {
+		all[name] = "ok"
+		if err != nil {
+			all[name] = err.Error()
+		}
+	}
+	return all
 }
 
 func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
