@@ -214,9 +214,30 @@ type registryError struct {
 func refusal(c *registryClient, status int, text []byte) error {
 	e := &registryError{status: status}
 	if json.Unmarshal(text, e) != nil || e.Code == 0 {
-		return fmt.Errorf("%s answers %d %s, but not as a schema registry does (%s): does --registry name one?", c, status, http.StatusText(status), firstLine(text))
+		return strangeAnswer{c.String(), status, firstLine(text)}
 	}
 	return e
+}
+
+// strangeAnswer is a refusal that no schema registry wrote, or one that has no such path.
+type strangeAnswer struct {
+	address string
+	status  int
+	text    string
+}
+
+func (s strangeAnswer) Error() string {
+	return fmt.Sprintf("%s answers %d %s, but not as a schema registry does (%s): does --registry name one?", s.address, s.status, http.StatusText(s.status), s.text)
+}
+
+// notThere tells that a registry has no such path: it is not one of ours, or an old one.
+func notThere(err error) bool {
+	var e *registryError
+	if errors.As(err, &e) {
+		return e.Code == 404 || e.status == 405
+	}
+	var s strangeAnswer
+	return errors.As(err, &s) && (s.status == 404 || s.status == 405)
 }
 
 func (e *registryError) Error() string {

@@ -23,7 +23,7 @@ the same REST interface. --registry or MILLRACE_REGISTRY names it.
 A subject holds the versions of one schema, a topic's values by habit under TOPIC-value. Subjects of another context are written
 :.CONTEXT:SUBJECT; --context puts a command into a context, so that plain names do.`,
 		a.schemaList(), a.schemaGet(), a.schemaRegister(), a.schemaCheck(), a.schemaDiff(), a.schemaDelete(), a.schemaMode(), a.schemaConfig(),
-		a.schemaFsck())
+		a.schemaFsck(), a.schemaExport(), a.schemaImport())
 	f := c.PersistentFlags()
 	a.registryFlag(f)
 	f.StringVar(&a.context, "context", "", "the context to work in (default: the default one, and for listings all)")

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 
@@ -58,8 +57,7 @@ func (c *registryClient) fsck(ctx context.Context, fix bool) ([]schemaFault, err
 	}
 	var answer struct{ Findings []schemaFault }
 	if err := c.do(ctx, method, "/v1/fsck", nil, nil, &answer); err != nil {
-		var e *registryError
-		if errors.As(err, &e) && (e.status == 404 || e.status == 405) {
+		if notThere(err) {
 			return nil, fmt.Errorf("the registry at %s cannot check its topic: only Millrace's can, and \"millrace registry\" reads the same topic once the other one is stopped", c)
 		}
 		return nil, err

@@ -14,7 +14,7 @@ func TestSchemaHelp(t *testing.T) {
 	t.Setenv("MILLRACE_REGISTRY", "")
 	var b bytes.Buffer
 	for _, verb := range []string{"", "list", "get", "register", "check", "diff", "delete", "mode", "mode get", "mode set", "mode delete",
-		"config", "config get", "config set", "config delete", "fsck"} {
+		"config", "config get", "config set", "config delete", "fsck", "export", "import"} {
 		a := newApp(Hooks{Version: "1"})
 		a.out, a.err = &b, &b
 		fmt.Fprintf(&b, "### schema %s\n", verb)
