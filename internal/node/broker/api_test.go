@@ -35,7 +35,7 @@ func newNodeWith(t *testing.T, o Options, lines ...string) *node {
 	if onTheRealHost(t) {
 		return newNodeOn(t, openRealHost, o, lines...)
 	}
-	return newNodeOn(t, openHost, o, lines...)
+	return newNodeOn(t, func(t *testing.T, e env.Env, s Settings, at []Endpoint) Host { return openHost(t, e, s, at) }, o, lines...)
 }
 
 func newNodeOn(t *testing.T, open func(*testing.T, env.Env, Settings, []Endpoint) Host, o Options, lines ...string) *node {

@@ -58,7 +58,8 @@ type SchemaVerdict struct {
 const (
 	schemaPatience    = time.Second // waiting for the registry, in one request
 	schemaRefusalTime = time.Second // a refusal is not asked about again
-	mostRecordErrors  = 16          // told of one batch; then the rest is not looked at
+	schemaSayEvery    = 10 * time.Second
+	mostRecordErrors  = 16 // told of one batch; then the rest is not looked at
 )
 
 // schemasLater is no answer yet: the registry has to catch up first. As an answer it tells the client to come again. Of the codes
@@ -94,11 +95,22 @@ func (c *produceCall) checkSchemas(it *produceItem, policy *topicPolicy) *Produc
 		return refusal(wire.CorruptMessage, "the records cannot be decoded: "+err.Error())
 	case len(j.errs) > 0:
 		it.recordErrors(j.errs)
+		c.sayRefused(policy.schemas[0], j.now, j.summary())
 		return refusal(wire.InvalidRecord, j.summary())
 	case j.doubts:
 		return schemasLater
 	}
 	return nil
+}
+
+// sayRefused logs a refusal of a topic's records now and then: many clients show their users the code alone.
+func (c *produceCall) sayRefused(side *schemaSide, now time.Time, why string) {
+	last := side.said.Load()
+	if now.UnixNano()-last < int64(schemaSayEvery) || !side.said.CompareAndSwap(last, now.UnixNano()) {
+		return
+	}
+	c.r.b.log.Warn("records were refused by the schema check", "topic", side.topic, "client", c.r.ClientID, "remote", c.r.conn.host,
+		"principal", c.r.conn.principal.String(), "reason", why)
 }
 
 // awaitSchemas lets the registry catch up, once in a request. It holds this connection's reader back, so what the producer

@@ -16,6 +16,7 @@ type schemaSide struct {
 	key      bool
 	strategy string
 	known    atomic.Pointer[verdictSet]
+	said     atomic.Int64 // when a refusal was logged last
 }
 
 func (s *schemaSide) name() string {

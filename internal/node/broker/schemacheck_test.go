@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math"
 	"strings"
 	"sync"
@@ -452,6 +453,28 @@ func TestSchemaCheckRemembers(t *testing.T) {
 	n.produceBatch("values", 0, batchOf(t, batch.None, recs...), 9)
 	if after, _ := s.counts(); after-before > 1+mostRecordErrors {
 		t.Errorf("%d questions for a batch of unknown ids", after-before)
+	}
+}
+
+// Refusals are logged, since librdkafka and franz-go show no more than the code, but not each of them.
+func TestSchemaCheckLogsRefusals(t *testing.T) {
+	clock := &setClock{Clock: env.Real().Clock, now: time.Now()}
+	var said strings.Builder
+	n := schemaNode(t, newTinyRegistry(), Options{Env: env.Env{Clock: clock}, Log: slog.New(slog.NewTextHandler(&said, nil))})
+	for range 3 {
+		for range 5 {
+			n.produceBatch("values", 0, batchOf(t, batch.None, rec("k", "x")), 9)
+			n.produceBatch("both", 0, batchOf(t, batch.None, rec("k", "x")), 9)
+		}
+		clock.add(schemaSayEvery)
+	}
+	for _, topic := range []string{"values", "both"} {
+		if got := strings.Count(said.String(), "topic="+topic+" client=test "); got != 3 {
+			t.Errorf("%d lines about %s, want 3:\n%s", got, topic, said.String())
+		}
+	}
+	if !strings.Contains(said.String(), `reason="record 0, value: it begins with 78`) {
+		t.Error(said.String())
 	}
 }
 

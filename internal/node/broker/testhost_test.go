@@ -45,7 +45,7 @@ func (anySetting) List(_ int8, name string) (isList bool, default_ string) {
 	return name == "cleanup.policy", "delete"
 }
 
-func openHost(t *testing.T, e env.Env, s Settings, endpoints []Endpoint) Host {
+func openHost(t testing.TB, e env.Env, s Settings, endpoints []Endpoint) Host {
 	t.Helper()
 	const cluster = "abcdefghijklmnopqrstuv"
 	dir, err := commitlog.OpenDir(commitlog.DirOptions{Env: e, Path: t.TempDir(), ClusterID: cluster, NodeID: 1})
