@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -51,6 +52,7 @@ func newSchemas(n *Node) *schemas {
 	s := n.o.Settings
 	a := &schemas{env: n.o.Env, addresses: s.RegistryListeners(), changed: make(chan struct{})}
 	a.options = registry.Options{Topic: s.String("schema.registry.topic"), Logger: n.o.Log, Version: n.o.Version,
+		Level:      strings.ToUpper(s.String("schema.compatibility.level")),
 		FixedModes: !s.Bool("schema.registry.mode.mutability"), Body: s.Int64("schema.registry.request.max.bytes"),
 		Timeout: s.Duration("schema.registry.request.timeout.ms"), ParseTimeout: s.Duration("schema.registry.parse.timeout.ms"), Now: n.o.Env.Clock.Now}
 	if n.o.Authorizer != nil {

@@ -22,7 +22,8 @@ func runRegistry(ctx context.Context, version string, o cli.RegistryOptions, out
 	}
 	defer l.Close()
 	m, scrape := metrics.NewSchemas(version)
-	r, err := registry.Open(ctx, registry.Options{Client: o.Client, Topic: o.Topic, Logger: logger(), Version: version, Metrics: counted(m)})
+	r, err := registry.Open(ctx, registry.Options{Client: o.Client, Topic: o.Topic, Replicas: o.Replicas, Logger: logger(), Version: version,
+		Level: o.Level, FixedModes: o.FixedModes, Timeout: o.Timeout, ParseTimeout: o.ParseTimeout, Body: o.Body, Metrics: counted(m)})
 	if err != nil {
 		return err
 	}

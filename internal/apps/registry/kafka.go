@@ -37,7 +37,7 @@ func openKafka(ctx context.Context, o Options) (*kafkaLog, error) {
 		return nil, err
 	}
 	l := &kafkaLog{topic: o.Topic, client: client}
-	if err := l.prepare(ctx); err != nil {
+	if err := l.prepare(ctx, o); err != nil {
 		client.Close()
 		return nil, err
 	}
@@ -51,7 +51,7 @@ func openKafka(ctx context.Context, o Options) (*kafkaLog, error) {
 }
 
 // prepare makes the topic, or looks at the one that is there: a topic that forgets schemas would make data unreadable.
-func (l *kafkaLog) prepare(ctx context.Context) error {
+func (l *kafkaLog) prepare(ctx context.Context, o Options) error {
 	k := kadm.NewClient(l.client)
 	meta, err := k.Metadata(ctx, l.topic)
 	if err != nil {
@@ -60,7 +60,11 @@ func (l *kafkaLog) prepare(ctx context.Context) error {
 	l.cluster = meta.Cluster
 	found := meta.Topics[l.topic]
 	if errors.Is(found.Err, kerr.UnknownTopicOrPartition) {
-		return l.create(ctx, k, int16(min(3, len(meta.Brokers))))
+		replicas := o.Replicas
+		if replicas == 0 {
+			replicas = min(3, len(meta.Brokers))
+		}
+		return l.create(ctx, k, int16(replicas))
 	}
 	if found.Err != nil {
 		return fmt.Errorf("the topic %s cannot be used: %w", l.topic, found.Err)

@@ -39,6 +39,10 @@ type Options struct {
 	Timeout, ParseTimeout time.Duration
 	// Settle is how long a start waits for another registry to object (300 ms); writes wait for its end, reads do not.
 	Settle time.Duration
+	// Level is the compatibility level where nothing is set (BACKWARD).
+	Level string
+	// Replicas are those of a topic that is made (three, or as many as there are brokers).
+	Replicas int
 	// FixedModes refuses changes of modes.
 	FixedModes bool
 	// Version is the program's, shown to those who ask.
@@ -78,6 +82,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Checker == nil {
 		o.Checker = checker{}
+	}
+	if o.Level == "" {
+		o.Level = state.DefaultLevel
 	}
 	if o.Body == 0 {
 		o.Body = 8 << 20
@@ -135,7 +142,7 @@ func OpenLog(ctx context.Context, log Log, o Options) (*Registry, error) {
 	running, cancel := context.WithCancel(context.Background())
 	r := &Registry{o: o, log: log, me: rand.Text(), jobs: make(chan *job), cancel: cancel, lost: make(chan struct{}), calm: make(chan struct{})}
 	r.rules = state.Rules{Check: o.Checker, Parse: newCache(o.Metrics.Parsed).parse, Limits: o.Limits, FixedModes: o.FixedModes}
-	r.view.open()
+	r.view.open(o.Level)
 	following, unread := context.WithCancelCause(running)
 	r.unread = unread
 	r.ended.Add(1)
@@ -209,7 +216,10 @@ type view struct {
 	next atomic.Int64 // of s, for who only wants to know whether it moved
 }
 
-func (v *view) open() { v.s, v.moved = state.New(), make(chan struct{}) }
+func (v *view) open(level string) {
+	v.s, v.moved = state.New(), make(chan struct{})
+	v.s.SetDefaultLevel(level)
+}
 
 func (v *view) look(look func(*state.State)) {
 	v.mu.RLock()

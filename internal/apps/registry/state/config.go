@@ -38,7 +38,7 @@ var (
 	policies = []string{"STRICT", "LENIENT"}
 )
 
-// DefaultLevel holds where nothing is set.
+// DefaultLevel holds where nothing is set, unless SetDefaultLevel said otherwise.
 const DefaultLevel = "BACKWARD"
 
 // ConfigChange is the body of a PUT: fields that are absent stay as they are, a field that is null is taken out.

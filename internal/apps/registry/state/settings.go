@@ -12,7 +12,7 @@ func (s *State) ConfigOf(subject string) (Config, bool) {
 	c, ok := s.configs[name]
 	if ok || name == "" || ParseName(name).Context == GlobalContext {
 		if c.Level == "" {
-			c.Level = DefaultLevel
+			c.Level = s.level
 		}
 		return c, true
 	}
@@ -30,7 +30,7 @@ func (s *State) ConfigInScope(subject string) Config {
 		c = firstOf(s.configs, scopes(name))
 	}
 	if c.Level == "" {
-		c.Level = DefaultLevel
+		c.Level = s.level
 	}
 	return c
 }

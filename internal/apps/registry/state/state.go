@@ -37,6 +37,7 @@ type State struct {
 	referrer map[schemaKey][]*Version // by what they refer to
 	findings map[logicalKey]Finding   // of records that were not taken as they are
 	schemas  int
+	level    string // of compatibility, where nothing is set
 }
 
 type schemaKey struct {
@@ -60,8 +61,11 @@ type forms struct {
 // New is the state of an empty log.
 func New() *State {
 	return &State{subjects: map[string][]*Version{}, contexts: map[string]*ids{}, named: map[string]bool{}, configs: map[string]Config{},
-		modes: map[string]string{}, keys: map[logicalKey]*forms{}, referrer: map[schemaKey][]*Version{}, findings: map[logicalKey]Finding{}}
+		modes: map[string]string{}, keys: map[logicalKey]*forms{}, referrer: map[schemaKey][]*Version{}, findings: map[logicalKey]Finding{}, level: DefaultLevel}
 }
+
+// SetDefaultLevel says which compatibility level holds where nothing is set. It comes before the first Apply.
+func (s *State) SetDefaultLevel(level string) { s.level = level }
 
 // Next is the offset after the last record applied.
 func (s *State) Next() int64 { return s.next }
