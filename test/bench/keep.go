@@ -65,8 +65,12 @@ func (b *bench) save(rows []string) error {
 	return os.WriteFile(b.kept, append(text, '\n'), 0o644)
 }
 
+// number orders the rows, the registry's behind the broker's.
 func number(row string) int {
-	n, _ := strconv.Atoi(row)
+	n, _ := strconv.Atoi(strings.TrimPrefix(row, "R"))
+	if isRegistry(row) {
+		n += 1000
+	}
 	return n
 }
 

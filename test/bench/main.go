@@ -5,6 +5,7 @@
 //
 //	go run ./test/bench                       every row
 //	go run ./test/bench -rows 1,5             some rows, in their place among the kept ones
+//	go run ./test/bench -rows R1,R2,R3,R4,R5,R6   the schema registry's table
 //	go run ./test/bench -table                the kept samples judged again, nothing measured
 //	go run ./test/bench -quick -pairs 1       a trial of the harness; its figures mean nothing and are not kept
 //	go run ./test/bench -alone -rows 5        our column only, to profile it
@@ -37,6 +38,13 @@ const (
 func main() {
 	if len(os.Args) == 4 && os.Args[1] == "-serve-pipe" {
 		servePipe(os.Args[2], os.Args[3])
+		return
+	}
+	if role := roles[strings.Join(os.Args[1:min(2, len(os.Args))], "")]; role != nil {
+		if err := role(os.Args[2:]); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
 		return
 	}
 	rows := flag.String("rows", "", "the rows to run, such as 1,5; all when empty")
@@ -102,7 +110,7 @@ func (b *bench) whole(out, dir string, rows []string, onlyTable bool) error {
 
 func chosen(rows string) []string {
 	if rows == "" {
-		return []string{"12", "13", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "15"}
+		return append([]string{"12", "13", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "15"}, registryRows...)
 	}
 	return strings.Split(rows, ",")
 }
@@ -184,7 +192,10 @@ func (b *bench) run(dir string, rows []string) error {
 			return err
 		}
 	}
-	if len(rows) == 1 && rows[0] == "12" {
+	if err := b.registry(rows); err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(rows, func(r string) bool { return r != "12" && !isRegistry(r) }) {
 		return nil
 	}
 	for _, c := range b.columns() {

@@ -30,15 +30,15 @@ batch; write-back begun before the sync's turn (sync_file_range): no gain beyond
 shared journal for internal topics of decision 0001.`,
 }
 
-// explain prints the notes of the rows that miss a bar.
-func explain(s *strings.Builder, verdicts []verdict) {
+// explain prints the notes of the rows that miss a bar, under a heading of this level.
+func explain(s *strings.Builder, level string, verdicts []verdict) {
 	var told []string
 	for _, v := range verdicts {
 		if v.outcome != missed || slices.Contains(told, v.row) {
 			continue
 		}
 		if told = append(told, v.row); len(told) == 1 {
-			s.WriteString("\n## What misses its bar, and why\n\n")
+			s.WriteString("\n" + level + " What misses its bar, and why\n\n")
 		}
 		note := notes[v.row]
 		if note == "" {

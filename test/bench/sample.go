@@ -9,7 +9,7 @@ import (
 )
 
 // sample is what one measurement gave, by metric: "MB/s", "CPU s/GB", "requests/s", "CPU us/request", "p50 ms", "p99 ms",
-// "p99.9 ms", "resident MB", "client %", "ready ms", "read back ms".
+// "p99.9 ms", "resident MB", "client %", "ready ms", "read back ms", "CPU s".
 type sample map[string]float64
 
 // result is a row's measurements of one variant, such as "ours F", in the order of the pairs.
@@ -55,7 +55,7 @@ func sharedFrom(row string) string {
 }
 
 // metrics in the order in which they are shown.
-var metrics = []string{"MB/s", "requests/s", "CPU s/GB", "CPU us/request", "p50 ms", "p99 ms", "p99.9 ms", "ready ms", "read back ms", "resident MB", "client %"}
+var metrics = []string{"MB/s", "requests/s", "CPU s/GB", "CPU us/request", "p50 ms", "p99 ms", "p99.9 ms", "ready ms", "read back ms", "resident MB", "CPU s", "client %"}
 
 func (s sample) String() string {
 	text := ""

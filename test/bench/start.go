@@ -57,8 +57,13 @@ func (c *column) prepareStart() error {
 }
 
 func (c *column) timedStart() (sample, error) {
+	return c.timedStartOf(c.options(c.name+"-start"), 0)
+}
+
+// timedStartOf leaves the process idle for a while before its memory is read.
+func (c *column) timedStartOf(o target.Options, idle time.Duration) (sample, error) {
 	began := time.Now()
-	p, err := target.Spawn(c.options(c.name + "-start"))
+	p, err := target.Spawn(o)
 	if err != nil {
 		return nil, err
 	}
@@ -83,6 +88,7 @@ func (c *column) timedStart() (sample, error) {
 		time.Sleep(time.Millisecond)
 	}
 	back := time.Since(began)
+	time.Sleep(idle)
 	return sample{"ready ms": float64(ready.Microseconds()) / 1e3, "read back ms": float64(back.Microseconds()) / 1e3,
 		"resident MB": float64(p.Resident()) / 1e6}, nil
 }

@@ -136,9 +136,10 @@ at least 95 % busy, MB/s says nothing about the broker, and the row is judged by
 	for _, f := range b.failed {
 		fmt.Fprintf(&s, "\nNot measured: %s\n", f)
 	}
-	explain(&s, b.verdicts())
+	explain(&s, "##", b.verdicts())
 	s.WriteString("\n## All figures\n\n")
-	b.figures(&s)
+	b.figures(&s, func(row string) bool { return !isRegistry(row) })
+	b.registryTable(&s)
 	return s.String()
 }
 
@@ -157,14 +158,18 @@ func limit(r bar) string {
 	return fmt.Sprintf("%g", r.limit)
 }
 
-// figures lists the medians of every variant.
-func (b *bench) figures(s *strings.Builder) {
+// figures lists the medians of every variant of some rows, in those metrics that one of them has.
+func (b *bench) figures(s *strings.Builder, shown func(row string) bool) {
+	results := slices.DeleteFunc(slices.Clone(b.results), func(r result) bool { return !shown(r.Row) })
+	metrics := slices.DeleteFunc(slices.Clone(metrics), func(m string) bool {
+		return !slices.ContainsFunc(results, func(r result) bool { return !math.IsNaN(medianOf(r.Samples, m)) })
+	})
 	s.WriteString("| row | variant |")
 	for _, m := range metrics {
 		s.WriteString(" " + m + " |")
 	}
 	s.WriteString(" pairs | taken |\n|---|---|" + strings.Repeat("---|", len(metrics)+2) + "\n")
-	for _, r := range b.results {
+	for _, r := range results {
 		fmt.Fprintf(s, "| %s | %s |", r.Row, r.Variant)
 		for _, m := range metrics {
 			if v := medianOf(r.Samples, m); !math.IsNaN(v) {

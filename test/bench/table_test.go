@@ -111,3 +111,25 @@ func TestRowsArePutTogether(t *testing.T) {
 		t.Errorf("row 12 keeps %v of the first run beside ours of the second", s)
 	}
 }
+
+// The registry's rows stand in a table of their own, behind those of the broker.
+func TestTheRegistryHasItsOwnTable(t *testing.T) {
+	b := filled()
+	b.add("R1", "ours, 1000 schemas", sample{"requests/s": 21_000})
+	b.add("R1", "bare", sample{"requests/s": 40_000})
+	b.add("R2", "ours, 1000 schemas", sample{"p99 ms": 2.5})
+	broker, registry, ok := strings.Cut(b.markdown(), "\n## The schema registry\n")
+	if !ok || strings.Contains(broker, "| R1 |") {
+		t.Fatalf("the registry's rows are not behind the broker's:\n%s", broker)
+	}
+	for _, part := range []string{"| 21000 (21000-21000) | 40000 bare | ≥ 20000 | met |", "| 2.50 (2.50-2.50) |", "| ≤ 2 | **missed** |", "| R1 | bare |"} {
+		if !strings.Contains(registry, part) {
+			t.Errorf("%q is missing in\n%s", part, registry)
+		}
+	}
+	for _, row := range registryRows {
+		if number(row) <= number("15") {
+			t.Errorf("row %s does not stand behind row 15", row)
+		}
+	}
+}
