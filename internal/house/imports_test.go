@@ -54,7 +54,7 @@ var table = []line{
 	{"apps/registry/schema", "", "github.com/twmb/avro github.com/santhosh-tekuri/jsonschema/v6 github.com/bufbuild/protocompile google.golang.org/protobuf"},
 	{"apps/registry/schema/schemagen", "apps/registry/schema", "google.golang.org/protobuf github.com/bufbuild/protocompile pgregory.net/rapid"},
 	{"apps/registry/compat", "apps/registry/schema", "github.com/twmb/avro github.com/santhosh-tekuri/jsonschema/v6 google.golang.org/protobuf"},
-	{"apps/registry/state", "apps/registry/schema", ""},
+	{"apps/registry/state", "apps/registry/schema", "github.com/klauspost/compress/s2"},
 	{"apps/registry", "apps/registry/schema apps/registry/compat apps/registry/state", franz},
 
 	// serde is public: for programs on franz-go, ours and others'.

@@ -130,20 +130,20 @@ func checkAnswers(t *testing.T, live *state.State, answered map[string]string) {
 	ids, contents := map[int]string{}, map[string]int{}
 	for _, subject := range live.Subjects("", state.LiveOnly) {
 		for _, v := range live.Versions(subject, state.LiveOnly) {
-			if text, ok := ids[v.ID]; ok && text != v.Schema.Text {
-				t.Errorf("id %d is %s and %s", v.ID, text, v.Schema.Text)
+			if text, ok := ids[v.ID]; ok && text != v.Text() {
+				t.Errorf("id %d is %s and %s", v.ID, text, v.Text())
 			}
-			if id, ok := contents[v.Schema.Text]; ok && id != v.ID {
-				t.Errorf("%s has the ids %d and %d", v.Schema.Text, id, v.ID)
+			if id, ok := contents[v.Text()]; ok && id != v.ID {
+				t.Errorf("%s has the ids %d and %d", v.Text(), id, v.ID)
 			}
-			ids[v.ID], contents[v.Schema.Text] = v.Schema.Text, v.ID
+			ids[v.ID], contents[v.Text()] = v.Text(), v.ID
 		}
 	}
 	for what, answer := range answered {
 		subject, name, _ := strings.Cut(what, " ")
 		found := false
 		for _, v := range live.Versions(subject, state.LiveOnly) {
-			found = found || strings.Contains(v.Schema.Text, name) && strings.Contains(answer, fmt.Sprintf(`"id":%d,"version":%d,`, v.ID, v.Version))
+			found = found || strings.Contains(v.Text(), name) && strings.Contains(answer, fmt.Sprintf(`"id":%d,"version":%d,`, v.ID, v.Version))
 		}
 		if !found {
 			t.Errorf("%s was answered with %s and is not there", what, answer)

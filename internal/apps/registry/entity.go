@@ -25,7 +25,7 @@ type schemaEntity struct {
 }
 
 func entity(v *state.Version) schemaEntity {
-	s := v.Schema
+	s := v.Schema()
 	return schemaEntity{Subject: v.Subject, Version: v.Version, ID: v.ID, GUID: v.Digest.GUID(), Type: s.TypeOrDefault(),
 		References: s.References, Metadata: s.Metadata, RuleSet: s.RuleSet, Text: s.Text, Time: v.Time, Deleted: v.Deleted}
 }
@@ -50,7 +50,7 @@ type schemaString struct {
 func (q *request) formatted(s *state.State, v *state.Version) (string, error) {
 	format := q.query.Get("format")
 	if format == "" {
-		return v.Schema.Text, nil
+		return v.Text(), nil
 	}
 	if err := q.notLogical(); err != nil {
 		return "", err
@@ -89,10 +89,10 @@ func (q *request) shown(s *state.State, v *state.Version) (schemaEntity, error) 
 // references of a version outside of the default context are shown with their contexts when referenceFormat=qualified.
 func (q *request) references(v *state.Version) []schema.Reference {
 	if q.query.Get("referenceFormat") != "qualified" || v.Context() == state.DefaultContext {
-		return v.Schema.References
+		return v.References()
 	}
 	var full []schema.Reference
-	for _, ref := range v.Schema.References {
+	for _, ref := range v.References() {
 		ref.Subject = state.Qualify(v.Subject, ref.Subject)
 		full = append(full, ref)
 	}

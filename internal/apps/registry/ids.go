@@ -113,7 +113,7 @@ func under(uses []*state.Version, subject string) (found *state.Version) {
 
 // judgeMessage judges the message indexes of a Protobuf schema. One that cannot be read any more is left alone: its id is right.
 func (r *Registry) judgeMessage(u Use, v *state.Version) Judgement {
-	if v.Schema.TypeOrDefault() != schema.Protobuf {
+	if v.Type() != schema.Protobuf {
 		return Judgement{}
 	}
 	if u.Indexes == nil {

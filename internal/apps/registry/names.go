@@ -82,11 +82,11 @@ func (r *Registry) readNames(v *state.Version) *recordNames {
 	o := schema.Options{Stored: true, Limits: r.o.Limits, Context: ctx}
 	var refs []schema.Resolved
 	var err error
-	r.Look(func(s *state.State) { refs, err = s.Closure(v.Subject, *v.Schema, o) })
+	r.Look(func(s *state.State) { refs, err = s.Closure(v.Subject, v.Schema(), o) })
 	if err != nil {
 		return &recordNames{count: 1, err: err}
 	}
-	p, err := r.rules.Parse(*v.Schema, refs, o)
+	p, err := r.rules.Parse(v.Schema(), refs, o)
 	if err != nil {
 		return &recordNames{count: 1, err: err}
 	}

@@ -43,7 +43,7 @@ func listSchemas(q *request) (any, error) {
 		aliases = s.Aliases()
 	})
 	if kind := q.query.Get("ruleType"); kind != "" {
-		listed = slices.DeleteFunc(listed, func(v *state.Version) bool { return !hasRule(v.Schema.RuleSet, kind) })
+		listed = slices.DeleteFunc(listed, func(v *state.Version) bool { return !hasRule(v.RuleSet(), kind) })
 	}
 	listed = visible(q, listed, func(v *state.Version) string { return v.Subject })
 	listed, err := page(q, listed, mostSchemas)
@@ -125,8 +125,8 @@ func (q *request) schemaString(s *state.State, v *state.Version, named bool) (sc
 		return schemaString{}, err
 	}
 	tags, err := q.tagsOf(s, v)
-	out := schemaString{GUID: v.Digest.GUID(), Type: v.Schema.TypeOrDefault(), References: q.references(v), Metadata: v.Schema.Metadata,
-		RuleSet: v.Schema.RuleSet, Text: text, Time: v.Time, Deleted: v.Deleted, SchemaTags: tags}
+	out := schemaString{GUID: v.Digest.GUID(), Type: v.Type(), References: q.references(v), Metadata: v.Metadata(),
+		RuleSet: v.RuleSet(), Text: text, Time: v.Time, Deleted: v.Deleted, SchemaTags: tags}
 	if named {
 		out.Subject, out.Version = v.Subject, v.Version
 	}

@@ -21,7 +21,7 @@ func (q *request) retag(ctx context.Context, subject string, text schema.Schema,
 	q.Look(func(s *state.State) {
 		latest := s.Version(state.Normal(subject), state.Latest, state.LiveOnly)
 		if strings.TrimSpace(text.Text) == "" && latest != nil {
-			text.Text, text.Type, text.References = latest.Schema.Text, latest.Schema.Type, latest.Schema.References
+			text.Text, text.Type, text.References = latest.Text(), latest.Type(), latest.References()
 		}
 		p, refused = s.Prepare(ctx, q.rules, subject, text)
 	})

@@ -112,7 +112,7 @@ func (q *request) registration(s *state.State, v *state.Version, sent schema.Sch
 	contract := func(s schema.Schema) schema.Digest {
 		return schema.Schema{Metadata: s.Metadata, RuleSet: s.RuleSet}.Digest()
 	}
-	if !tagged && sent.Text != "" && contract(sent) == contract(*v.Schema) && q.query.Get("format") == "" {
+	if !tagged && sent.Text != "" && contract(sent) == contract(v.Schema()) && q.query.Get("format") == "" {
 		return registration{ID: v.ID, Version: v.Version, GUID: v.Digest.GUID(), Time: v.Time}, nil
 	}
 	e, err := q.shown(s, v)
@@ -215,7 +215,7 @@ func describe(q *request) (any, error) {
 		if err = e; err != nil {
 			return
 		}
-		g.Schema = *v.Schema
+		g.Schema = v.Schema()
 		if b.Metadata != nil {
 			g.Schema.Metadata = b.Metadata
 		}
@@ -232,7 +232,7 @@ func (b describeRequest) rules(latest *state.Version) *schema.RuleSet {
 	if b.Merge == nil && b.Remove == nil {
 		return b.RuleSet
 	}
-	rules := latest.Schema.RuleSet.Merge(b.Merge)
+	rules := latest.RuleSet().Merge(b.Merge)
 	if rules == nil {
 		return nil
 	}

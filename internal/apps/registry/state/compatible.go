@@ -59,7 +59,7 @@ func (s *State) fits(ctx context.Context, r Rules, c *candidate) *Error {
 func (s *State) comparison(ctx context.Context, r Rules, subject string, config Config, previous []*Version) (*Comparison, *Error) {
 	c := &Comparison{subject: subject, config: config}
 	for _, v := range previous {
-		refs, err := s.Closure(subject, *v.Schema, r.options(ctx, true))
+		refs, err := s.Closure(subject, v.Schema(), r.options(ctx, true))
 		if err != nil {
 			return nil, schemaError(err)
 		}
@@ -128,7 +128,7 @@ func (c *Comparison) against(ctx context.Context, r Rules, p *schema.Parsed) (Re
 	}
 	group := c.group(p.Schema.Metadata)
 	for _, old := range slices.Backward(c.previous) {
-		if c.config.Group != "" && c.group(old.Schema.Metadata) != group {
+		if c.config.Group != "" && c.group(old.Metadata()) != group {
 			continue
 		}
 		if err := c.one(ctx, r, p, old, level, &found); err != nil {
@@ -154,14 +154,14 @@ func (c *Comparison) group(m *schema.Metadata) string {
 }
 
 func (c *Comparison) one(ctx context.Context, r Rules, p *schema.Parsed, old withReferences, level string, found *Result) *Error {
-	if a, b := p.Schema.TypeOrDefault(), old.Schema.TypeOrDefault(); a != b {
+	if a, b := p.Schema.TypeOrDefault(), old.Type(); a != b {
 		found.add(old.Version, Incompatibility{"", "TYPE_CHANGED", fmt.Sprintf("the schema is %s and version %d is %s", a, old.Version.Version, b)})
 		return nil
 	}
 	if r.Check == nil {
 		return nil
 	}
-	q, err := r.parse(*old.Schema, old.refs, r.options(ctx, true))
+	q, err := r.parse(old.Schema(), old.refs, r.options(ctx, true))
 	if err != nil {
 		return schemaError(err)
 	}
@@ -203,7 +203,7 @@ func (c *Comparison) reserved(p *schema.Parsed) []string {
 	var words []string
 	now := reservedNames(p.Schema.Metadata)
 	if len(c.previous) > 0 {
-		for _, name := range reservedNames(c.previous[len(c.previous)-1].Schema.Metadata) {
+		for _, name := range reservedNames(c.previous[len(c.previous)-1].Metadata()) {
 			if !slices.Contains(now, name) {
 				words = append(words, fmt.Sprintf("the field name %q is reserved by the previous version and must stay so", name))
 			}

@@ -234,20 +234,20 @@ func TestMergeOrder(t *testing.T) {
 	first := l.register(t, q)
 	second := l.register(t, plain("a", "f", "g"))
 	for _, v := range []*Version{first, second} {
-		p := v.Schema.Metadata.Properties
+		p := v.Metadata().Properties
 		if p["d"] != "default" || p["own"] != "mine" || p["o"] != "override" {
 			t.Errorf("version %d: %v", v.Version, p)
 		}
 	}
 	change := Registration{Subject: "a", ID: NoID, Schema: schema.Schema{Metadata: &schema.Metadata{Properties: map[string]string{"own": "new"}}}}
 	third := l.register(t, change)
-	if third.Version != 3 || third.Schema.Text != second.Schema.Text || third.Schema.Metadata.Properties["own"] != "new" {
-		t.Errorf("an empty schema takes the previous text: %+v %+v", third, third.Schema.Metadata)
+	if third.Version != 3 || third.Text() != second.Text() || third.Metadata().Properties["own"] != "new" {
+		t.Errorf("an empty schema takes the previous text: %+v %+v", third, third.Metadata())
 	}
 	change.Version = 4
 	change.Schema.Metadata = &schema.Metadata{Properties: map[string]string{"own": "newer"}}
-	if v := l.register(t, change); v.Schema.Metadata.Properties[schema.ConfluentVersion] != "4" {
-		t.Errorf("a version that is asked for stands in the metadata: %v", v.Schema.Metadata)
+	if v := l.register(t, change); v.Metadata().Properties[schema.ConfluentVersion] != "4" {
+		t.Errorf("a version that is asked for stands in the metadata: %v", v.Metadata())
 	}
 }
 
@@ -316,11 +316,11 @@ func TestLookupOfEqualMeaning(t *testing.T) {
 		Text:       `{"type":"record","name":"B","fields":[{"name":"r","type":"R"}]}`,
 		References: []schema.Reference{{Name: "R", Subject: "r", Version: Latest}}}}
 	v := l.register(t, q)
-	if v.Schema.References[0].Version != 1 {
-		t.Errorf("a reference to latest is pinned: %v", v.Schema.References)
+	if v.References()[0].Version != 1 {
+		t.Errorf("a reference to latest is pinned: %v", v.References())
 	}
 	for name, text := range map[string]schema.Schema{
-		"pinned":      {Text: q.Schema.Text, References: v.Schema.References},
+		"pinned":      {Text: q.Schema.Text, References: v.References()},
 		"latest":      {Text: q.Schema.Text, References: q.Schema.References},
 		"written out": {Text: `{"type":"record","name":"B","fields":[{"name":"r","type":` + record("f").Text + `}]}`},
 	} {

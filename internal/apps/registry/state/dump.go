@@ -38,7 +38,7 @@ func (s *State) Dump() string {
 	}
 	fmt.Fprintf(&b, "contexts %v\nreferrers %d\n", slices.Sorted(maps.Keys(s.named)), len(s.referrer))
 	for l, f := range sortedForms(s.keys) {
-		fmt.Fprintf(&b, "key %v %v %t\n", l, f.live, f.undue)
+		fmt.Fprintf(&b, "key %v %v %t\n", l, s.forms(l), f.undue)
 	}
 	for _, f := range s.Fsck() {
 		fmt.Fprintf(&b, "finding %s %s\n", f.Kind, f.Words)

@@ -55,7 +55,7 @@ func (s *State) Fsck() []Finding {
 }
 
 func (s *State) dangling(v *Version) (found []Finding) {
-	for _, ref := range v.Schema.References {
+	for _, ref := range v.References() {
 		if s.Version(Qualify(v.Subject, ref.Subject), ref.Version, WithDeleted) != nil {
 			continue
 		}

@@ -254,12 +254,12 @@ func (s *State) ReferencedBy(subject string, version int, f Filter) []*Version {
 // WithMetadata is the newest version that has all these properties.
 func (s *State) WithMetadata(subject string, properties map[string]string, f Filter) *Version {
 	for _, v := range slices.Backward(s.Versions(subject, f)) {
-		if v.Schema.Metadata == nil {
+		if v.Metadata() == nil {
 			continue
 		}
 		fits := true
 		for name, value := range properties {
-			if got, ok := v.Schema.Metadata.Properties[name]; !ok || got != value {
+			if got, ok := v.Metadata().Properties[name]; !ok || got != value {
 				fits = false
 			}
 		}
@@ -300,7 +300,8 @@ func (s *State) Load(subject string) func(schema.Reference) (*schema.Schema, err
 		if v == nil {
 			return nil, nil
 		}
-		return v.Schema, nil
+		text := v.Schema()
+		return &text, nil
 	}
 }
 

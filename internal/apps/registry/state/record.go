@@ -5,6 +5,9 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"strconv"
+	"strings"
+	"unicode/utf8"
 
 	"millrace/internal/apps/registry/schema"
 )
@@ -84,6 +87,20 @@ func (l logicalKey) bytes() []byte {
 	return marshal(k)
 }
 
+// isUsual tells whether a key is the form of bytes; it is false, too, for what is no schema and for a subject that may need escapes.
+func (l logicalKey) isUsual(form []byte) bool {
+	if l.kind != keySchema || l.version < 1 || strings.ContainsFunc(l.name, func(c rune) bool { return c >= utf8.RuneSelf }) {
+		return false
+	}
+	rest, ok := bytes.CutPrefix(form, []byte(`{"keytype":"SCHEMA","subject":"`))
+	if !ok || len(rest) < len(l.name) || string(rest[:len(l.name)]) != l.name {
+		return false
+	}
+	var room [64]byte
+	end := append(strconv.AppendInt(append(room[:0], `","version":`...), int64(l.version), 10), `,"magic":1}`...)
+	return bytes.Equal(rest[len(l.name):], end)
+}
+
 // schemaValue is the value of a SCHEMA record.
 type schemaValue struct {
 	Subject    string             `json:"subject"`
@@ -99,7 +116,7 @@ type schemaValue struct {
 }
 
 func (v *Version) value() []byte {
-	s := v.Schema
+	s := v.Schema()
 	w := schemaValue{Subject: v.Subject, Version: v.Version, ID: v.ID, MD5: base64.StdEncoding.EncodeToString(v.Digest[:]),
 		References: s.References, Metadata: s.Metadata, RuleSet: s.RuleSet, Text: s.Text, Deleted: v.Deleted}
 	if s.TypeOrDefault() != schema.Avro {

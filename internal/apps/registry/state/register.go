@@ -119,7 +119,7 @@ func (c *candidate) populate() *Error {
 		previous = c.live[len(c.live)-1]
 	}
 	if strings.TrimSpace(c.Schema.Text) == "" && previous != nil {
-		c.Schema.Text, c.Schema.Type, c.Schema.References = previous.Schema.Text, previous.Schema.Type, previous.Schema.References
+		c.Schema.Text, c.Schema.Type, c.Schema.References = previous.Text(), previous.Type(), previous.References()
 	}
 	c.Schema = c.config.fill(c.Schema, previous)
 	if c.Version != 0 || hasVersion(c.Schema.Metadata) {
@@ -131,10 +131,10 @@ func (c *candidate) populate() *Error {
 // fill gives a schema its metadata and rules: defaults, over them its own or else the previous version's, over them the overrides.
 func (c Config) fill(text schema.Schema, previous *Version) schema.Schema {
 	if text.Metadata == nil && previous != nil {
-		text.Metadata = previous.Schema.Metadata
+		text.Metadata = previous.Metadata()
 	}
 	if text.RuleSet == nil && previous != nil {
-		text.RuleSet = previous.Schema.RuleSet
+		text.RuleSet = previous.RuleSet()
 	}
 	text.Metadata = c.DefaultMetadata.Merge(text.Metadata).Merge(c.OverrideMetadata)
 	text.RuleSet = c.DefaultRuleSet.Merge(text.RuleSet).Merge(c.OverrideRuleSet)
@@ -239,7 +239,7 @@ func live(versions []*Version, fits func(*Version) bool) *Version {
 // matches tells whether text means a version although it is not equal: one of the two lacks confluent:version, or text was sent with
 // its references written out.
 func (s *State) matches(ctx context.Context, r Rules, p *schema.Parsed, text schema.Schema, v *Version) bool {
-	mine, theirs := text, *v.Schema
+	mine, theirs := text, v.Schema()
 	if hasVersion(mine.Metadata) != hasVersion(theirs.Metadata) {
 		mine.Metadata, theirs.Metadata = withoutVersion(mine.Metadata), withoutVersion(theirs.Metadata)
 	}
@@ -276,7 +276,7 @@ func (s *State) place(c *candidate) ([]Write, *Version, *Error) {
 	if c.Version > 0 && c.Version != c.next && !importing(c.mode) {
 		return nil, nil, errorf(InvalidSchema, "version %d was asked for, but the next version of subject %q is %d", c.Version, c.Subject, c.next)
 	}
-	n := &Version{Subject: c.Subject, Version: c.Version, ID: c.ID, Schema: &c.stored, Digest: c.digest}
+	n := &Version{Subject: c.Subject, Version: c.Version, ID: c.ID, packed: pack(c.stored), Digest: c.digest}
 	if n.Version <= 0 {
 		n.Version = c.next
 	}
@@ -325,11 +325,9 @@ func (s *State) write(v *Version) []Write {
 func (s *State) puts(l logicalKey, value []byte) []Write {
 	own := string(l.bytes())
 	var writes []Write
-	if f := s.keys[l]; f != nil {
-		for _, form := range f.live {
-			if form != own {
-				writes = append(writes, Write{Key: []byte(form)})
-			}
+	for _, form := range s.forms(l) {
+		if form != own {
+			writes = append(writes, Write{Key: []byte(form)})
 		}
 	}
 	return append(writes, Write{[]byte(own), value})
@@ -337,12 +335,12 @@ func (s *State) puts(l logicalKey, value []byte) []Write {
 
 // tombstones take a key away in every form that was seen (S3).
 func (s *State) tombstones(l logicalKey) []Write {
-	f := s.keys[l]
-	if f == nil {
+	forms := s.forms(l)
+	if forms == nil {
 		return []Write{{Key: l.bytes()}}
 	}
 	var writes []Write
-	for _, form := range f.live {
+	for _, form := range forms {
 		writes = append(writes, Write{Key: []byte(form)})
 	}
 	return writes
@@ -360,10 +358,10 @@ func (s *State) find(ctx context.Context, r Rules, subject string, text schema.S
 	}
 	var p *schema.Parsed
 	return live(shown, func(v *Version) bool {
-		if p == nil && len(v.Schema.References) > 0 && len(text.References) == 0 {
+		if p == nil && len(v.References()) > 0 && len(text.References) == 0 {
 			p, _ = r.parse(text, nil, r.options(ctx, true))
 		}
-		if p == nil && len(v.Schema.References) > 0 && len(text.References) == 0 {
+		if p == nil && len(v.References()) > 0 && len(text.References) == 0 {
 			return false
 		}
 		return s.matches(ctx, r, p, text, v)

@@ -12,10 +12,10 @@ const Latest = -1
 
 // Version is a schema under a subject. It does not change after it is published by a State: a change makes a new one.
 type Version struct {
+	*packed
 	Subject string
 	Version int
 	ID      int
-	Schema  *schema.Schema // shared by all versions of one content
 	Digest  schema.Digest
 	Deleted bool // softly
 	Offset  int64
@@ -58,6 +58,10 @@ type forms struct {
 	undue bool     // a tombstone in another form removed the key, so live forms will come back
 }
 
+// usual stands for one live form, that in which this registry writes a schema's key: most keys have no other, and its bytes follow
+// from the logical key.
+var usual = &forms{}
+
 // New is the state of an empty log.
 func New() *State {
 	return &State{subjects: map[string][]*Version{}, contexts: map[string]*ids{}, named: map[string]bool{}, configs: map[string]Config{},
@@ -93,8 +97,16 @@ func (s *State) Apply(r Record) {
 // remember keeps the exact bytes of a key (S3).
 func (s *State) remember(l logicalKey, r Record) {
 	f := s.keys[l]
-	if f == nil {
+	if r.Value != nil && (f == nil || f == usual) && l.isUsual(r.Key) {
+		s.keys[l] = usual
+		return
+	}
+	switch f {
+	case nil:
 		f = &forms{}
+		s.keys[l] = f
+	case usual:
+		f = &forms{live: []string{string(l.bytes())}}
 		s.keys[l] = f
 	}
 	form := string(r.Key)
@@ -108,6 +120,18 @@ func (s *State) remember(l logicalKey, r Record) {
 	f.undue = r.Value == nil && len(f.live) > 0
 	if len(f.live) == 0 {
 		delete(s.keys, l)
+	}
+}
+
+// forms are the forms of a key whose last record has a value; nil when the key is not known.
+func (s *State) forms(l logicalKey) []string {
+	switch f := s.keys[l]; f {
+	case nil:
+		return nil
+	case usual:
+		return []string{string(l.bytes())}
+	default:
+		return f.live
 	}
 }
 
@@ -166,7 +190,7 @@ func (s *State) putSchema(l logicalKey, r Record) error {
 		return nil
 	}
 	text := v.schema()
-	n := &Version{Subject: l.name, Version: l.version, ID: v.ID, Schema: &text, Digest: text.Digest(), Deleted: v.Deleted,
+	n := &Version{packed: pack(text), Subject: l.name, Version: l.version, ID: v.ID, Digest: text.Digest(), Deleted: v.Deleted,
 		Offset: r.Offset, Time: r.Time}
 	if other := s.clash(n); other != nil {
 		s.findings[l] = doubledID(n, other)
@@ -184,7 +208,7 @@ func (s *State) clash(n *Version) *Version {
 		return nil
 	}
 	for _, other := range c.versions[n.ID] {
-		if other.Schema.Text != n.Schema.Text && !(other.Subject == n.Subject && other.Version == n.Version) {
+		if other.Digest != n.Digest && other.Text() != n.Text() && !(other.Subject == n.Subject && other.Version == n.Version) {
 			return other
 		}
 	}
@@ -206,7 +230,7 @@ func (s *State) add(n *Version) {
 		slices.Sort(has)
 		c.digests[n.Digest] = has
 	}
-	for _, ref := range n.Schema.References {
+	for _, ref := range n.References() {
 		k := schemaKey{Qualify(n.Subject, ref.Subject), ref.Version}
 		s.referrer[k] = insertSorted(s.referrer[k], n)
 	}
@@ -216,7 +240,7 @@ func (s *State) add(n *Version) {
 func (c *ids) share(n *Version) {
 	for _, other := range c.versions[n.ID] {
 		if other.Digest == n.Digest {
-			n.Schema = other.Schema
+			n.packed = other.packed
 			return
 		}
 	}
@@ -261,7 +285,7 @@ func (s *State) remove(subject string, version int) {
 	if len(c.versions[old.ID]) == 0 {
 		delete(c.versions, old.ID)
 	}
-	for _, ref := range old.Schema.References {
+	for _, ref := range old.References() {
 		k := schemaKey{Qualify(subject, ref.Subject), ref.Version}
 		if s.referrer[k] = without(s.referrer[k], old); len(s.referrer[k]) == 0 {
 			delete(s.referrer, k)
