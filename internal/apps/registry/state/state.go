@@ -78,7 +78,7 @@ func (s *State) Next() int64 { return s.next }
 func (s *State) Apply(r Record) {
 	s.next = r.Offset + 1
 	var k key
-	if json.Unmarshal(r.Key, &k) != nil || k.Type == "" {
+	if decodeKey(r.Key, &k) != nil || k.Type == "" {
 		s.unreadable(logicalKey{name: string(r.Key)}, r, "its key is not a JSON object with a keytype")
 		return
 	}
@@ -182,7 +182,7 @@ func (s *State) put(l logicalKey, r Record) {
 
 func (s *State) putSchema(l logicalKey, r Record) error {
 	var v schemaValue
-	if err := json.Unmarshal(r.Value, &v); err != nil {
+	if err := decodeSchema(r.Value, &v); err != nil {
 		return err
 	}
 	if l.version < 1 {
