@@ -100,6 +100,9 @@ func (s *State) inScope(scope string) []string {
 
 // HasSubject tells whether the subject, or any in the context it names, has a version that the filter shows.
 func (s *State) HasSubject(subject string, f Filter) bool {
+	if ParseName(subject).Subject != "" {
+		return len(s.Versions(Normal(subject), f)) > 0
+	}
 	for _, name := range s.inScope(Normal(subject)) {
 		if len(s.Versions(name, f)) > 0 {
 			return true
