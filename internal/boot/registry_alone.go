@@ -42,9 +42,16 @@ func runRegistry(ctx context.Context, version string, o cli.RegistryOptions, out
 	}))
 }
 
-// registryServer bounds what a connection may cost. A subject is part of the path, hence the room for headers.
+// registryServer bounds what a connection may cost. A subject is part of the path, hence the room for headers. Nobody has to log in, so
+// pages of other sites are kept from changing anything through the browser of somebody who can reach the port.
 func registryServer(h http.Handler) *http.Server {
-	return &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 5 * time.Minute,
+	guard := http.NewCrossOriginProtection()
+	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusForbidden)
+		io.WriteString(w, `{"error_code":403,"message":"a page of another site may not change schemas"}`)
+	}))
+	return &http.Server{Handler: guard.Handler(h), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 5 * time.Minute,
 		MaxHeaderBytes: 64 << 10}
 }
 
