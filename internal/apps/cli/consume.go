@@ -153,6 +153,11 @@ func (a *app) consumePartitions(ctx context.Context, topics []string, from posit
 	if len(ends) == 0 && !o.follow {
 		return nil // everything is empty, or lies before --from
 	}
+	return a.readTo(ctx, topics, starts, ends, o, p)
+}
+
+// readTo reads partitions from some offsets to others, or on and on when the options say so.
+func (a *app) readTo(ctx context.Context, topics []string, starts map[string]map[int32]kgo.Offset, ends endings, o consumeOptions, p *printer) error {
 	// Control records are asked for, because a partition may end with one: without them its end would never be seen.
 	cl, err := a.client(ctx, kgo.ConsumePartitions(starts), kgo.KeepControlRecords(), isolation(o), kgo.FetchMaxWait(500*time.Millisecond))
 	if err != nil {

@@ -155,14 +155,7 @@ func (s *schemaFlags) read(a *app, o produceOptions) (sr.Schema, error) {
 	if err != nil {
 		return sr.Schema{}, err
 	}
-	out := sr.Schema{Schema: body.Text}
-	if err := out.Type.UnmarshalText([]byte(body.Type)); err != nil {
-		return sr.Schema{}, err
-	}
-	for _, ref := range body.References {
-		out.References = append(out.References, sr.SchemaReference{Name: ref.Name, Subject: ref.Subject, Version: ref.Version})
-	}
-	return out, nil
+	return body.library()
 }
 
 // encode encodes the parts of a record that have a schema; a null stays null. written says what parts of a line were written with

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -9,11 +10,15 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"millrace/serde"
 )
 
 type checkOptions struct {
 	file                    schemaFile
 	subject, version, level string
+	against                 string
+	key                     bool
 }
 
 // checkResult is the verdict on a file.
@@ -24,7 +29,10 @@ type checkResult struct {
 	Versions    []int        `json:"versions"`
 	Compatible  bool         `json:"compatible"`
 	Comparisons []comparison `json:"comparisons"`
+	Against     *against     `json:"against,omitempty"`
 }
+
+func (r checkResult) good() bool { return r.Compatible && (r.Against == nil || r.Against.Failed == 0) }
 
 const errIncompatible = found("the schema does not fit: see the findings above")
 
@@ -38,9 +46,14 @@ the reasons and, where there is one, with a record that breaks. Nothing is regis
 that nobody knows, so it can stand in a build.
 
 The subject is --subject, or the one that FILE's name (order.avsc: order, order-value or order-key) or the schema's own name stands
-for. It is compared at the subject's level with the versions that this level asks for, unless --level and --version say otherwise.`,
+for. It is compared at the subject's level with the versions that this level asks for, unless --level and --version say otherwise.
+
+--against TOPIC:COUNT also reads the last records of a topic (1,000 unless COUNT says otherwise) with the new schema, each as a program
+that knows it would, and tells which cannot be read and why. The subject is then TOPIC-value, or with --key TOPIC-key, unless
+--subject names another.`,
 		Example: `  millrace schema check order.avsc --subject orders-value
   millrace schema check order.avsc --subject orders-value --level FULL_TRANSITIVE
+  millrace schema check order.avsc --against orders:1000
   millrace schema check orders.proto --version 3 --output json`,
 		Args: cobra.ExactArgs(1),
 		RunE: a.onRegistry(func(ctx context.Context, c *registryClient, args []string) error {
@@ -49,7 +62,7 @@ for. It is compared at the subject's level with the versions that this level ask
 			if err != nil {
 				return err
 			}
-			if err := a.print(r, r.write); err != nil || r.Compatible {
+			if err := a.print(r, r.write); err != nil || r.good() {
 				return err
 			}
 			return errIncompatible
@@ -60,6 +73,9 @@ for. It is compared at the subject's level with the versions that this level ask
 	f.StringVarP(&o.subject, "subject", "s", "", "the subject that it shall fit (default: guessed by the names of the file and the schema)")
 	f.StringVar(&o.version, "version", "", "compare with this version only, or with latest")
 	f.StringVar(&o.level, "level", "", "the level to compare at (default: the one that holds for the subject)")
+	f.StringVar(&o.against, "against", "", "also read the last records of this topic with it: TOPIC or TOPIC:COUNT")
+	f.BoolVar(&o.key, "key", false, "with --against: the schema is of the keys")
+	c.RegisterFlagCompletionFunc("against", a.completeTopics)
 	c.RegisterFlagCompletionFunc("subject", func(c *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
 		return a.completeSubjects(c, nil, prefix)
 	})
@@ -72,19 +88,44 @@ func (a *app) check(ctx context.Context, c *registryClient, o checkOptions) (r c
 	if q.body, err = o.file.read(a); err != nil {
 		return r, err
 	}
-	if o.version != "" {
-		if q.version, err = parseVersion(o.version); err != nil {
+	if q.version, err = o.earlier(); err != nil {
+		return r, err
+	}
+	topic, records, part := "", int64(0), serde.Value
+	if o.key {
+		part = serde.Key
+	}
+	if o.against != "" {
+		if topic, records, err = parseSample(o.against); err != nil {
 			return r, err
 		}
+		q.subject = cmp.Or(q.subject, topic+"-"+part.String())
 	}
 	if q.subject == "" {
 		if q.subject, err = c.guessSubject(ctx, q.body.names(o.file.path)); err != nil {
 			return r, err
 		}
 	}
-	if o.level != "" && !slices.Contains(schemaSettings[0].values, strings.ToUpper(o.level)) {
-		return r, usagef("--level %s is unknown: it is %s", o.level, strings.Join(schemaSettings[0].values, ", "))
+	if r, err = a.compareWithVersions(ctx, c, q, o); err != nil || topic == "" {
+		return r, err
 	}
+	r.Against, err = a.tryRecords(ctx, q.body, q.subject, topic, part, records)
+	return r, err
+}
+
+// earlier checks the options that say what to compare with.
+func (o checkOptions) earlier() (version string, err error) {
+	if levels := schemaSettings[0].values; o.level != "" && !slices.Contains(levels, strings.ToUpper(o.level)) {
+		return "", usagef("--level %s is unknown: it is %s", o.level, strings.Join(levels, ", "))
+	}
+	if o.version == "" {
+		return "", nil
+	}
+	return parseVersion(o.version)
+}
+
+// compareWithVersions asks the registry for its verdict.
+func (a *app) compareWithVersions(ctx context.Context, c *registryClient, q question, o checkOptions) (r checkResult, err error) {
 	versions, err := c.versions(ctx, q.subject)
 	if err != nil {
 		return r, err
@@ -145,16 +186,21 @@ func (r checkResult) write(w io.Writer) {
 	switch {
 	case r.Compatible && len(r.Versions) == 0:
 		fmt.Fprintf(w, "%s is a schema; subject %s has no versions yet, so it fits\n", escape(r.File), escape(r.Subject))
-		return
 	case r.Compatible:
 		fmt.Fprintf(w, "%s fits subject %s%s\n", escape(r.File), escape(r.Subject), escape(level))
-		return
+	default:
+		fmt.Fprintf(w, "%s does not fit subject %s%s\n", escape(r.File), escape(r.Subject), escape(level))
 	}
-	fmt.Fprintf(w, "%s does not fit subject %s%s\n", escape(r.File), escape(r.Subject), escape(level))
 	for _, one := range r.Comparisons {
 		if !one.Compatible {
 			fmt.Fprintln(w)
 			one.write(w)
 		}
+	}
+	if r.Against != nil {
+		if !r.Compatible {
+			fmt.Fprintln(w)
+		}
+		r.Against.write(w)
 	}
 }
