@@ -15,6 +15,8 @@
 //	fsync-fails          every fsync fails for a second, then works again: no acknowledgement before the next start (DUR-5)
 //	disk-full            the disk is filled through the broker: a refusal, no loss, and recovery without a restart (LIV-3)
 //	verify               `millrace verify` is content, and finds an acknowledged batch that a proxy hides from readers
+//	registry-kill-9      the node is killed while fifty clients register schemas: none lost, one id for a content, no id given twice
+//	registry-beside-kill-9  the same, with a registry of its own process, which is killed beside a broker that lives on
 //	fail-points-kill     the process kills itself at each point of package failpoint, twice
 //	fail-points-error    the step at each point fails once, and the process is killed a moment later
 //	fail-points-pause    the goroutine at each point stops for ever, and the process is killed a moment later
@@ -85,6 +87,7 @@ type scenario struct {
 	syncFails bool
 	full      bool
 	verifies  bool
+	registry  string // inside the node, or beside the broker: the schema registry is killed
 }
 
 var scenarios = []scenario{
@@ -96,6 +99,8 @@ var scenarios = []scenario{
 	{name: "fsync-fails", syncFails: true},
 	{name: "disk-full", full: true},
 	{name: "verify", verifies: true},
+	{name: "registry-kill-9", registry: "inside"},
+	{name: "registry-beside-kill-9", registry: "beside"},
 	{name: "fail-points-kill", action: "kill"},
 	{name: "fail-points-error", action: "error"},
 	{name: "fail-points-pause", action: "pause"},
@@ -116,7 +121,7 @@ func (r *runner) all(match *regexp.Regexp) error {
 	}
 	var failed []string
 	for _, s := range scenarios {
-		if !match.MatchString(s.name) || (s.action != "" || s.full || s.syncFails) && r.kind == "kafka" || ctx.Err() != nil {
+		if !match.MatchString(s.name) || (s.action != "" || s.full || s.syncFails || s.registry == "inside") && r.kind == "kafka" || ctx.Err() != nil {
 			continue
 		}
 		if err := r.run(s); err != nil {
@@ -160,6 +165,8 @@ func (r *runner) run(s scenario) error {
 		return c.diskFull()
 	case s.verifies:
 		return c.verifyFinds()
+	case s.registry != "":
+		return c.registryKill()
 	}
 	began := time.Now()
 	if !s.mustLose && r.kind == "millrace" { // Kafka answers before its broker has seen the metadata
@@ -277,10 +284,16 @@ func (c *crash) options(failpoint string) target.Options {
 		o.Dir = filepath.Join(c.disk.mount, "data")
 	}
 	if c.broker != nil {
-		o.Port = c.broker.Port
+		o.Port, o.Registry = c.broker.Port, c.broker.Registry
+	}
+	if c.registry == "inside" && o.Registry == 0 {
+		o.Registry, _ = target.FreePort()
 	}
 	if c.tamper != nil {
 		o.Overrides["advertised.listeners"] = "PLAINTEXT://" + c.tamper.Addr().String()
+	}
+	if c.registry == "beside" && c.kind == "millrace" {
+		o.Overrides["schema.registry.listeners"] = "" // two on one topic would refuse each other
 	}
 	switch {
 	case c.kind == "millrace" && c.unflushed:
