@@ -62,8 +62,9 @@ type jsonWalk struct {
 	turned         *jsonWalk // see turnRound
 	exact          bool      // promise no more than a decoder keeps
 	patterns       map[string]*regexp.Regexp
-	alike, unlike  map[jsonPair]bool // what same has found out; alike are guesses of the question at hand
-	steps          []string          // from the record to the value at hand: property names, "0" for an element
+	keys           map[*schema.Value]map[string]bool // see keysOf
+	alike, unlike  map[jsonPair]bool                 // what same has found out; alike are guesses of the question at hand
+	steps          []string                          // from the record to the value at hand: property names, "0" for an element
 }
 
 // jsonSpot is a finding and where in a record it shows.
@@ -97,7 +98,7 @@ func checkJSON(reader, writer *schema.JSONSchema, b *budget, o Options) Result {
 func newJSONWalk(b *budget, policy Policy, reader, writer *schema.JSONSchema) *jsonWalk {
 	return &jsonWalk{budget: b, policy: policy, reader: reader, writer: writer, bad: map[jsonPair][]jsonSpot{},
 		known: map[jsonPair][]jsonSpot{}, open: map[jsonPair]bool{}, guessed: map[jsonPair]bool{},
-		alike: map[jsonPair]bool{}, unlike: map[jsonPair]bool{}, patterns: map[string]*regexp.Regexp{}}
+		keys: map[*schema.Value]map[string]bool{}, alike: map[jsonPair]bool{}, unlike: map[jsonPair]bool{}, patterns: map[string]*regexp.Regexp{}}
 }
 
 // guessedWrong tells whether a guess was wrong in the walk or in those that turn the roles round. Then all begin anew, knowing what is bad.
@@ -155,6 +156,8 @@ func (w *jsonWalk) compare(r, wr schema.JSONNode) []jsonSpot {
 	defer w.leave()
 	w.open[p] = true
 	spots := w.granted(r, factsOf(w.writer, wr, w.budget))
+	// One pair is asked about at many places, and what is told of it multiplies from level to level: more than is shown is not kept.
+	spots = spots[:min(len(spots), findingLimit)]
 	delete(w.open, p)
 	w.known[p] = spots
 	if len(spots) > 0 {
@@ -364,12 +367,29 @@ func (w *jsonWalk) enum(r schema.JSONNode, f facts) []jsonSpot {
 	if !ok {
 		return w.spot(r, f, "/enum", EnumArrayNarrowed, "the reader takes listed values only and the writer may write others; remove the list, or list the values in the writer first")
 	}
+	known := w.keysOf(r.Value)
 	for _, v := range values {
-		if !w.spend() || !slices.ContainsFunc(mine, func(m *schema.Value) bool { return sameData(m, v) }) {
+		if !w.spend() || !known[dataKey(v)] {
 			return w.spot(r, f, "/enum", EnumArrayNarrowed, "the reader's list lacks the value %s; keep it in the list", v.Append(nil))
 		}
 	}
 	return nil
+}
+
+// keysOf are the values that a schema lists, by their keys and made once; nil when it lists none.
+func (w *jsonWalk) keysOf(v *schema.Value) map[string]bool {
+	keys, ok := w.keys[v]
+	if ok {
+		return keys
+	}
+	if values := enumerated(v); values != nil {
+		keys = make(map[string]bool, len(values))
+		for _, value := range values {
+			keys[dataKey(value)] = true
+		}
+	}
+	w.keys[v] = keys
+	return keys
 }
 
 // allFit tells whether every listed value surely fits the plain keywords of a schema. Whatever it does not understand it denies.
@@ -386,10 +406,9 @@ func (w *jsonWalk) fits(r schema.JSONNode, v *schema.Value) bool {
 	if isTrue(r.Value) || r.Value.Kind == schema.Bool {
 		return isTrue(r.Value)
 	}
-	one := facts{doc: w.reader, types: typeOf(v), parts: []schema.JSONNode{{Draft: r.Draft, Value: &schema.Value{Kind: schema.Object,
-		Members: []schema.Member{{Name: "const", Value: v}}}}}}
+	keys := w.keysOf(r.Value)
 	if typeOf(v)&(arrayType|objectType) != 0 || r.Value.Get("$ref") != nil || typeOf(v)&^declaredTypes(r.Value) != 0 ||
-		r.Draft == schema.Draft4 && typeOf(v) == integerType && strings.ContainsAny(v.Text, ".eE") || len(w.enum(r, one)) > 0 {
+		r.Draft == schema.Draft4 && typeOf(v) == integerType && strings.ContainsAny(v.Text, ".eE") || keys != nil && !keys[dataKey(v)] {
 		return false
 	}
 	for _, m := range r.Value.Members {
@@ -451,6 +470,7 @@ func (w *jsonWalk) readable(pattern string) bool {
 }
 
 func (w *jsonWalk) matches(pattern, text string) bool {
+	w.spend()
 	re, ok := w.patterns[pattern]
 	if !ok {
 		re, _ = regexp.Compile(pattern)

@@ -2,7 +2,9 @@ package compat
 
 import (
 	"math/big"
+	"slices"
 	"strconv"
+	"strings"
 
 	"millrace/internal/apps/registry/schema"
 )
@@ -97,6 +99,36 @@ func sameData(a, b *schema.Value) bool {
 		}
 	}
 	return true
+}
+
+// dataKey is a text that two values have in common if they are one value of JSON.
+func dataKey(v *schema.Value) string {
+	switch v.Kind {
+	case schema.Number:
+		if n := rational(v); n != nil {
+			return n.RatString()
+		}
+		return v.Text
+	case schema.String:
+		return strconv.Quote(v.Text)
+	case schema.Bool:
+		return strconv.FormatBool(v.Bool)
+	}
+	var parts []string
+	for _, item := range v.Items {
+		parts = append(parts, dataKey(item))
+	}
+	for _, m := range v.Members {
+		parts = append(parts, strconv.Quote(m.Name)+":"+dataKey(m.Value))
+	}
+	switch v.Kind {
+	case schema.Array:
+		return "[" + strings.Join(parts, ",") + "]"
+	case schema.Object:
+		slices.Sort(parts)
+		return "{" + strings.Join(parts, ",") + "}"
+	}
+	return "null"
 }
 
 // facts is what is known of every value that a schema lets through: each of its parts says so on its own. Parts are the schema, what

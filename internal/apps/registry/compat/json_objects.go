@@ -15,6 +15,9 @@ func (w *jsonWalk) objects(r schema.JSONNode, f facts) []jsonSpot {
 	spots = append(spots, w.limit(r, f, "maxProperties", -1, f.closedSize())...)
 	spots = append(spots, w.required(r, f, required)...)
 	for _, name := range memberNames(r.Value.Get("properties")) {
+		if len(spots) >= findingLimit {
+			return spots // nobody reads more
+		}
 		if child, ok := w.reader.Child(r, "properties", name); ok {
 			spots = append(spots, w.inside(name, func() []jsonSpot { return w.listedProperty(r, child, f, name) })...)
 		}
