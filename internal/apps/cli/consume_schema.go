@@ -22,6 +22,7 @@ type decoder struct {
 	tell     func(say string) // on standard error; nil: nobody wants to know
 	told     map[string]bool
 	guesses  map[topicPart]*guess
+	places   *schemaPlaces // nil: nobody wants to know
 }
 
 type topicPart struct {
@@ -53,6 +54,11 @@ func (a *app) newDecoder(ctx context.Context, o consumeOptions) (*decoder, error
 		return nil, err
 	}
 	d := newDecoder(ctx, r.Read, a.registryURL)
+	if o.format == "json" {
+		if d.places, err = a.newSchemaPlaces(ctx); err != nil {
+			return nil, err
+		}
+	}
 	if !o.quiet {
 		d.tell = func(say string) { fmt.Fprintln(a.err, "millrace: "+escape(say)) }
 	}
@@ -154,27 +160,28 @@ type schemaJSON struct {
 	Header  bool   `json:"header,omitempty"`  // the id stood in a header
 }
 
-func (s shown) schema() *schemaJSON {
-	if s.text.ID == (serde.ID{}) {
+// schema says what a part was written with; where says in which subject that is.
+func (s shown) schema(where func(*schemaJSON)) *schemaJSON {
+	known := s.text.Schema
+	if known == nil {
 		return nil
 	}
-	j := &schemaJSON{ID: s.text.ID.Number, GUID: s.text.ID.GUID, Header: s.text.ID.Header}
-	if known := s.text.Schema; known != nil {
-		j.ID, j.Subject, j.Version, j.Type = max(j.ID, known.ID), known.Subject, known.Version, known.Text.Type.String()
-		if j.GUID == "" {
-			j.GUID = known.GUID
-		}
-		if known.Text.Type == sr.TypeProtobuf {
-			j.Message = s.text.Record
-		}
+	j := &schemaJSON{ID: s.text.ID.Number, GUID: s.text.ID.GUID, Header: s.text.ID.Header, Type: known.Text.Type.String()}
+	if j.GUID == "" {
+		j.GUID = known.GUID
 	}
+	if known.Text.Type == sr.TypeProtobuf {
+		j.Message = s.text.Record
+	}
+	where(j)
 	return j
 }
 
 // json gives the fields of a part: decoded JSON as it is, text as a string, everything else in base64.
-func (s shown) json() (value json.RawMessage, base *string, schema *schemaJSON, failure string) {
+func (d *decoder) json(r *kgo.Record, part serde.Part) (value json.RawMessage, base *string, schema *schemaJSON, failure string) {
+	s := d.part(r, part)
 	if s.text.JSON != nil {
-		return s.text.JSON, nil, s.schema(), ""
+		return s.text.JSON, nil, s.schema(func(j *schemaJSON) { d.places.fill(j, r.Topic+"-"+part.String()) }), ""
 	}
 	text, base := toJSON(s.raw)
 	if text != nil {

@@ -194,8 +194,8 @@ func toJSON(b []byte) (text, base *string) {
 
 func writeRecordJSON(w io.Writer, r *kgo.Record, safe bool, d *decoder) error {
 	j := recordJSON{Topic: r.Topic, Partition: &r.Partition, Offset: &r.Offset, Timestamp: date(r.Timestamp)}
-	j.Key, j.KeyBase64, j.KeySchema, j.KeyError = d.part(r, serde.Key).json()
-	j.Value, j.ValueBase64, j.ValueSchema, j.ValueError = d.part(r, serde.Value).json()
+	j.Key, j.KeyBase64, j.KeySchema, j.KeyError = d.json(r, serde.Key)
+	j.Value, j.ValueBase64, j.ValueSchema, j.ValueError = d.json(r, serde.Value)
 	for _, h := range r.Headers {
 		hj := headerJSON{Key: h.Key}
 		hj.Value, hj.ValueBase64 = toJSON(h.Value)

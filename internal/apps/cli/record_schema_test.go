@@ -84,7 +84,7 @@ func (r *recordTest) must(line string, o produceOptions) *kgo.Record {
 // consume writes a record in a format.
 func (r *recordTest) consume(format string, records ...*kgo.Record) string {
 	r.t.Helper()
-	d, err := r.newDecoder(r.t.Context(), consumeOptions{})
+	d, err := r.newDecoder(r.t.Context(), consumeOptions{format: format})
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -146,10 +146,16 @@ func TestRecordsWithSchemas(t *testing.T) {
 		})
 	}
 	got := r.consume("json", r.must(`{"article":"cup"}`, produceOptions{references: imports, valueSchema: schemaFlags{protobuf: r.file("order.proto"), subject: "proto", message: "Order.Line"}}))
-	for _, want := range []string{`"value":{"article":"cup"}`, `"value_schema":{"id":5`, `"guid":"`, `"type":"PROTOBUF","message":"shop.Order.Line"`} {
+	for _, want := range []string{`"value":{"article":"cup"}`, `"value_schema":{"id":5`, `"guid":"`, `"subject":"proto","version":1`, `"type":"PROTOBUF","message":"shop.Order.Line"`} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%s lacks %s", got, want)
 		}
+	}
+	// The topic's own subject is named where a schema lies in several, and the number where a header has the GUID.
+	r.must(`{"id":1}`, produceOptions{valueSchema: schemaFlags{avro: r.file("order.avsc"), subject: "before"}})
+	got = r.consume("json", r.must(`{"id":7}`, produceOptions{schemaHeader: true, valueSchema: schemaFlags{id: 2}}))
+	if !strings.Contains(got, `"value_schema":{"id":2,"guid":"`) || !strings.Contains(got, `"subject":"orders-value","version":1,"type":"AVRO","header":true`) {
+		t.Error(got)
 	}
 	if raw := r.consume("hex", r.must(`{"id":7}`, produceOptions{valueSchema: schemaFlags{id: 2}})); !strings.Contains(raw, "00 00 00 00 02 0e 00") {
 		t.Error(raw)
