@@ -17,6 +17,7 @@ type avroFormat struct {
 	typed *avro.Schema
 	bare  *avro.Schema
 	root  *avroNode
+	count bool // values may take no bytes: they are counted first
 
 	// What another schema wrote, as this one reads it.
 	typedOf *cache[*avroFormat, *avro.Schema]
@@ -55,7 +56,7 @@ func newAvro(typed *avro.Schema, parseBare func() (*avro.Schema, error)) (*avroF
 	resolved := func() *cache[*avroFormat, *avro.Schema] {
 		return newCache[*avroFormat, *avro.Schema](100, 0, time.Hour, time.Now)
 	}
-	return &avroFormat{typed: typed, bare: bare, root: root, typedOf: resolved(), bareOf: resolved()}, nil
+	return &avroFormat{typed: typed, bare: bare, root: root, count: root.mayTakeNothing(map[*avroNode]bool{}), typedOf: resolved(), bareOf: resolved()}, nil
 }
 
 func parseAvro(s sr.Schema, refs []reference, options ...avro.SchemaOpt) (*avro.Schema, error) {
@@ -115,10 +116,15 @@ func (a *avroFormat) decode(writer *avroFormat, payload []byte, into any) error 
 	if err != nil {
 		return err
 	}
-	return avroDecode(s, writer.wrap(payload), into)
+	return writer.decodeWith(s, payload, into)
 }
 
-func avroDecode(s *avro.Schema, payload []byte, into any, options ...avro.Opt) error {
+// decodeWith decodes what this schema wrote with a schema that reads it.
+func (a *avroFormat) decodeWith(s *avro.Schema, payload []byte, into any, options ...avro.Opt) error {
+	payload = a.wrap(payload)
+	if a.count && a.root.tooMany(payload) {
+		return fmt.Errorf("%w: its %d bytes hold more than %d values", ErrMisfit, len(payload), maxValues(payload))
+	}
 	rest, err := s.Decode(payload, into, options...)
 	if err != nil {
 		return misfit(err)
@@ -165,10 +171,11 @@ func (a *avroFormat) text(writer format, _ []int, payload []byte) ([]byte, error
 		return nil, err
 	}
 	var v any
-	if err := avroDecode(s, w.wrap(payload), &v, avro.TaggedUnions()); err != nil {
+	if err := w.decodeWith(s, payload, &v, avro.TaggedUnions()); err != nil {
 		return nil, err
 	}
-	return a.root.appendJSON(nil, v)
+	j := avroWriter{limit: maxTextOf(payload)}
+	return j.value(a.root, nil, v)
 }
 
 func misfit(err error) error { return fmt.Errorf("%w: %s", ErrMisfit, sentence(err.Error())) }

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// fromJSON makes of JSON text what the encoder takes. It reads everything that appendJSON writes, and the JSON of the Avro
+// fromJSON makes of JSON text what the encoder takes. It reads everything that avroWriter writes, and the JSON of the Avro
 // specification: a union's value may stand plainly, and is then the first branch that it fits, or as {"branch": value}; timestamps and
 // dates may be numbers. What a field's default says may be left out, and so may a nullable field. A field that the schema does not
 // have is refused: mostly it is a slip of the pen.

@@ -12,26 +12,32 @@ import (
 	"time"
 )
 
-// appendJSON writes a decoded value as people read it: fields in the schema's order, map keys sorted, a nullable union as null or the
+// avroWriter writes decoded values as JSON of bounded length: a byte of a payload may stand for the longest of names.
+type avroWriter struct{ limit int }
+
+// value appends a decoded value as people read it: fields in the schema's order, map keys sorted, a nullable union as null or the
 // plain value, any other union as {"branch": value}, timestamps and dates as in RFC 3339, decimals as their digits in quotes, bytes as
 // text in which each character is a byte.
-func (n *avroNode) appendJSON(b []byte, v any) ([]byte, error) {
+func (w avroWriter) value(n *avroNode, b []byte, v any) ([]byte, error) {
+	if len(b) > w.limit {
+		return nil, tooLong(w.limit)
+	}
 	switch n.kind {
 	case "null":
 		return append(b, "null"...), nil
 	case "union":
-		return n.appendUnion(b, v)
+		return w.union(n, b, v)
 	case "record":
-		return n.appendRecord(b, v)
+		return w.record(n, b, v)
 	case "array":
-		return n.appendArray(b, v)
+		return w.array(n, b, v)
 	case "map":
-		return n.appendMap(b, v)
+		return w.object(n, b, v)
 	}
 	return n.appendScalar(b, v)
 }
 
-func (n *avroNode) appendUnion(b []byte, v any) ([]byte, error) {
+func (w avroWriter) union(n *avroNode, b []byte, v any) ([]byte, error) {
 	if v == nil {
 		return append(b, "null"...), nil
 	}
@@ -45,10 +51,10 @@ func (n *avroNode) appendUnion(b []byte, v any) ([]byte, error) {
 			return nil, n.strange(v)
 		}
 		if plain := n.nullable(); plain != nil && !n.looksTagged(inner) {
-			return plain.appendJSON(b, inner)
+			return w.value(plain, b, inner)
 		}
 		b = appendQuoted(append(b, '{'), name)
-		b, err := branch.appendJSON(append(b, ':'), inner)
+		b, err := w.value(branch, append(b, ':'), inner)
 		return append(b, '}'), err
 	}
 	return b, nil
@@ -66,7 +72,7 @@ func (n *avroNode) looksTagged(v any) bool {
 	return false
 }
 
-func (n *avroNode) appendRecord(b []byte, v any) ([]byte, error) {
+func (w avroWriter) record(n *avroNode, b []byte, v any) ([]byte, error) {
 	m, ok := v.(map[string]any)
 	if !ok {
 		return nil, n.strange(v)
@@ -78,14 +84,14 @@ func (n *avroNode) appendRecord(b []byte, v any) ([]byte, error) {
 		}
 		b = append(appendQuoted(b, f.name), ':')
 		var err error
-		if b, err = f.node.appendJSON(b, m[f.name]); err != nil {
+		if b, err = w.value(f.node, b, m[f.name]); err != nil {
 			return nil, err
 		}
 	}
 	return append(b, '}'), nil
 }
 
-func (n *avroNode) appendArray(b []byte, v any) ([]byte, error) {
+func (w avroWriter) array(n *avroNode, b []byte, v any) ([]byte, error) {
 	items, ok := v.([]any)
 	if !ok {
 		return nil, n.strange(v)
@@ -96,14 +102,14 @@ func (n *avroNode) appendArray(b []byte, v any) ([]byte, error) {
 			b = append(b, ',')
 		}
 		var err error
-		if b, err = n.items.appendJSON(b, item); err != nil {
+		if b, err = w.value(n.items, b, item); err != nil {
 			return nil, err
 		}
 	}
 	return append(b, ']'), nil
 }
 
-func (n *avroNode) appendMap(b []byte, v any) ([]byte, error) {
+func (w avroWriter) object(n *avroNode, b []byte, v any) ([]byte, error) {
 	m, ok := v.(map[string]any)
 	if !ok {
 		return nil, n.strange(v)
@@ -115,7 +121,7 @@ func (n *avroNode) appendMap(b []byte, v any) ([]byte, error) {
 		}
 		b = append(appendQuoted(b, name), ':')
 		var err error
-		if b, err = n.items.appendJSON(b, m[name]); err != nil {
+		if b, err = w.value(n.items, b, m[name]); err != nil {
 			return nil, err
 		}
 	}

@@ -184,6 +184,10 @@ func (p *protobuf) text(writer format, index []int, payload []byte) ([]byte, err
 	if err := (proto.UnmarshalOptions{Resolver: p.types, RecursionLimit: maxMessageNesting}).Unmarshal(payload, m); err != nil {
 		return nil, protoMisfit(err)
 	}
+	c := protoCost{names: map[protoreflect.MessageDescriptor]int{}, left: maxTextOf(payload)}
+	if c.message(m); c.left < 0 {
+		return nil, tooLong(maxTextOf(payload))
+	}
 	out, err := protojson.MarshalOptions{Resolver: p.types, EmitDefaultValues: true}.Marshal(m)
 	if err != nil {
 		return nil, protoMisfit(err)
@@ -225,4 +229,62 @@ func typesOf(file protoreflect.FileDescriptor) (protoTypes, error) {
 		return nil, err
 	}
 	return dynamicpb.NewTypes(files), nil
+}
+
+// protoCost estimates, from below, how long a message is as JSON, since its writer knows no limit: a message of two bytes may have
+// thousands of fields, which are all written.
+type protoCost struct {
+	names map[protoreflect.MessageDescriptor]int // what its fields cost by their names
+	left  int
+}
+
+func (c *protoCost) message(m protoreflect.Message) {
+	names, ok := c.names[m.Descriptor()]
+	if !ok {
+		fields := m.Descriptor().Fields()
+		for i := range fields.Len() {
+			if f := fields.Get(i); !f.HasPresence() {
+				names += len(f.JSONName()) + 3
+			}
+		}
+		c.names[m.Descriptor()] = names
+	}
+	if c.left -= names; c.left < 0 {
+		return
+	}
+	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		c.field(f, v)
+		return c.left >= 0
+	})
+}
+
+func (c *protoCost) field(f protoreflect.FieldDescriptor, v protoreflect.Value) {
+	c.left -= len(f.JSONName())
+	switch {
+	case f.IsList():
+		list := v.List()
+		for i := 0; i < list.Len() && c.left >= 0; i++ {
+			c.element(f, list.Get(i))
+		}
+	case f.IsMap():
+		v.Map().Range(func(_ protoreflect.MapKey, v protoreflect.Value) bool {
+			c.element(f.MapValue(), v)
+			return c.left >= 0
+		})
+	default:
+		c.element(f, v)
+	}
+}
+
+func (c *protoCost) element(f protoreflect.FieldDescriptor, v protoreflect.Value) {
+	switch {
+	case f.Message() != nil:
+		c.message(v.Message())
+	case f.Enum() != nil:
+		if e := f.Enum().Values().ByNumber(v.Enum()); e != nil {
+			c.left -= len(e.Name())
+		}
+	default:
+		c.left--
+	}
 }

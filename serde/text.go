@@ -54,6 +54,13 @@ func checkNumber(text string) error {
 	return nil
 }
 
+// maxTextOf is how long the JSON of a payload may be: names of fields are in the one and not in the other.
+func maxTextOf(payload []byte) int { return 1<<20 + 100*len(payload) }
+
+func tooLong(limit int) error {
+	return fmt.Errorf("%w: as JSON it would be longer than %d bytes", ErrMisfit, limit)
+}
+
 // readText reads one JSON value, with numbers as they are written.
 func readText(text []byte) (any, error) {
 	d := json.NewDecoder(bytes.NewReader(text))
