@@ -34,7 +34,7 @@ func newCache[K comparable, V any](size int, kept, failed time.Duration, now fun
 
 // get gives what is known under the key, or makes it. fetch has to end by itself.
 func (c *cache[K, V]) get(ctx context.Context, key K, fetch func(context.Context) (V, error)) (V, error) {
-	e := c.entry(context.WithoutCancel(ctx), key, fetch)
+	e := c.entry(ctx, key, fetch)
 	select {
 	case <-e.done:
 		return e.value, e.err
@@ -65,6 +65,7 @@ func (c *cache[K, V]) entry(ctx context.Context, key K, fetch func(context.Conte
 		last := c.used.Remove(c.used.Back()).(*entry[K, V])
 		delete(c.entries, last.key)
 	}
+	ctx = context.WithoutCancel(ctx) // whoever asked first may give up; the others go on
 	go func() {
 		e.value, e.err = fetch(ctx)
 		switch {

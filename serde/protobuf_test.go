@@ -4,6 +4,9 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -207,5 +210,26 @@ func TestProtobufSchemasThatDoNot(t *testing.T) {
 	}
 	if _, err := s.Decode(nil); err == nil {
 		t.Error("no error")
+	}
+}
+
+// The registry and its clients let the same files be imported without a reference.
+func TestImportsAreTheRegistrys(t *testing.T) {
+	files := func(dir string) map[string]string {
+		all := map[string]string{}
+		if err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			text, err := os.ReadFile(path)
+			all[strings.TrimPrefix(path, dir)] = string(text)
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return all
+	}
+	if diff := cmp.Diff(files("../internal/apps/registry/schema/imports"), files("imports")); diff != "" {
+		t.Error(diff)
 	}
 }

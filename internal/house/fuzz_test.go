@@ -22,6 +22,7 @@ var fuzzed = []struct{ what, pkg, target string }{
 	{"records of internal topics", "internal/kafka/record", "FuzzRecords"},
 	{"records of the metadata log", "internal/kafka/record", "FuzzMetadata"},
 	{"replay of a group's log", "internal/core/group", "FuzzReplay"},
+	{"values with schemas", "serde", "FuzzRead"},
 	{"server.properties", "internal/config", "FuzzParseProperties"},
 }
 
