@@ -118,7 +118,8 @@ func (j *judge) take(ctx context.Context, r *kgo.Record) error {
 		return nil
 	}
 	id, _ := serde.FindID(r, j.part)
-	f := recordFailure{Partition: r.Partition, Offset: r.Offset, Schema: id.String(), Reason: err.Error(), Records: 1}
+	reason := strings.TrimPrefix(err.Error(), id.String()+": ")
+	f := recordFailure{Partition: r.Partition, Offset: r.Offset, Schema: id.String(), Reason: reason, Records: 1}
 	if _, worse := j.registry.Read(ctx, r, j.part, nil); worse != nil {
 		j.result.Broken++
 		j.result.Damages = append(j.result.Damages, f)
@@ -170,7 +171,7 @@ func alike(all []recordFailure) []recordFailure {
 }
 
 func (t against) write(w io.Writer) {
-	fmt.Fprintf(w, "the last %s of topic %s, their %ss: %d read", count(int64(t.Records), "record"), escape(t.Topic), t.Part, t.Read)
+	fmt.Fprintf(w, "%s from the end of topic %s, %s: %d read", count(int64(t.Records), "record"), escape(t.Topic), plural(t.Records, t.Part), t.Read)
 	for _, rest := range []struct {
 		n    int
 		what string
@@ -182,6 +183,13 @@ func (t against) write(w io.Writer) {
 	fmt.Fprintln(w)
 	writeFailures(w, "\nWhat the new schema cannot read:\n", t.Failures)
 	writeFailures(w, "\nWhat the schemas that it was written with cannot read either, which does not count:\n", t.Damages)
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return noun
+	}
+	return noun + "s"
 }
 
 // mostFailures is how many reasons people are told.

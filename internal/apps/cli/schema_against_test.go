@@ -115,14 +115,14 @@ func TestCheckAgainstCluster(t *testing.T) {
 	s.do("", "topic", "create", topic, "--partitions", "3")
 	defer s.do("", "topic", "delete", topic)
 	s.do(strings.Repeat("{\"id\":1}\n{\"id\":200}\n", 300), "produce", topic, "--json-schema", "order.json")
-	s.want("order.json fits subject "+topic+"-value at level BACKWARD\nthe last 100 records of topic "+topic+", their values: 100 read\n",
+	s.want("order.json fits subject "+topic+"-value at level BACKWARD\n100 records from the end of topic "+topic+", values: 100 read\n",
 		"schema", "check", "order.json", "--against", topic+":100")
 	strict := `{"title":"Order","type":"object","required":["id"],"properties":{"id":{"type":"integer","maximum":100}}}`
 	if err := os.WriteFile("strict.json", []byte(strict), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	out, err := s.try("", "schema", "check", "strict.json", "--against", topic)
-	if err == nil || exitCode(err) != exitFound || !strings.Contains(out, "the last 600 records of topic "+topic+", their values: 300 read, 300 cannot be read") {
+	if err == nil || exitCode(err) != exitFound || !strings.Contains(out, "600 records from the end of topic "+topic+", values: 300 read, 300 cannot be read") {
 		t.Error(err, out)
 	}
 }

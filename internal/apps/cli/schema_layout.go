@@ -9,8 +9,8 @@ import (
 // lineWidth is how much of a schema stands on one line.
 const lineWidth = 100
 
-// laidOut is a schema's text for people: JSON with one short value a line, in the order and with the very numbers and strings of the
-// text; anything else as it is.
+// laidOut is a schema's text for people: JSON with what is short on one line, but each of several fields on its own, in the order and with the
+// very numbers and strings of the text; anything else as it is.
 func laidOut(kind, text string) string {
 	if kind == "PROTOBUF" {
 		return text
@@ -76,7 +76,7 @@ func (t *jsonText) scalar() string {
 
 // layOut writes a node; used is what stands before it on its line.
 func layOut(out *strings.Builder, n jsonNode, depth, used int) {
-	if line := n.line(); n.open == 0 || len(n.items) == 0 || depth > 0 && 2*depth+used+len(line) <= lineWidth {
+	if line := n.line(); n.open == 0 || len(n.items) == 0 || depth > 0 && !n.tall() && 2*depth+used+len(line) <= lineWidth {
 		out.WriteString(line)
 		return
 	}
@@ -95,6 +95,18 @@ func layOut(out *strings.Builder, n jsonNode, depth, used int) {
 	}
 	out.WriteString("\n" + strings.Repeat("  ", depth))
 	out.WriteByte(n.open + 2)
+}
+
+// tall: several objects stand in it, or a list of nothing but objects; these are what changes from version to version.
+func (n jsonNode) tall() bool {
+	objects, tall := 0, false
+	for _, item := range n.items {
+		if item.open == '{' {
+			objects++
+		}
+		tall = tall || item.tall()
+	}
+	return tall || objects > 1 || n.open == '[' && objects > 0 && objects == len(n.items)
 }
 
 // line is a node on one line.
