@@ -69,11 +69,15 @@ func (b *Broker) topicValues(image *meta.Image, topic string) config.Values {
 
 func (b *Broker) topicPolicy(image *meta.Image, topic string) *topicPolicy {
 	v := b.topicValues(image, topic)
+	counted := topic
+	if image.Topic(topic) == nil { // deleted while a request was under way: its figures are gone and must not come back
+		counted = metrics.Other
+	}
 	p := &topicPolicy{
 		maxMessageBytes: v.Int("max.message.bytes"),
 		logAppendTime:   v.String("message.timestamp.type") == "LogAppendTime",
 		beforeMax:       v.Int64("message.timestamp.before.max.ms"),
-		metrics:         b.metrics.Topic(topic),
+		metrics:         b.metrics.Topic(counted),
 		afterMax:        v.Int64("message.timestamp.after.max.ms"),
 	}
 	for _, how := range v.List("cleanup.policy") {
