@@ -50,9 +50,9 @@ func TestJudge(t *testing.T) {
 	registered(t, r, "p.A.In.Deep", "PROTOBUF", aFile)
 	gone, goneGUID := registered(t, r, "orders-value-gone", "AVRO", strings.Replace(anOrder, "Order", "Gone", 1))
 	ask(r, "DELETE", "/subjects/orders-value-gone", "")
-	elsewhere, _ := registered(t, r, ":.c:orders-value", "AVRO", `{"type":"enum","name":"E","symbols":["a"]}`)
+	elsewhere, elsewhereGUID := registered(t, r, ":.c:orders-value", "AVRO", `{"type":"enum","name":"E","symbols":["a"]}`)
 	for range 20 { // ids of another context that the default one does not have
-		elsewhere, _ = registered(t, r, ":.c:orders-value", "AVRO", `{"type":"enum","name":"E","symbols":["a"],"doc":"`+strings.Repeat("x", int(elsewhere[4]))+`"}`)
+		elsewhere, elsewhereGUID = registered(t, r, ":.c:orders-value", "AVRO", `{"type":"enum","name":"E","symbols":["a"],"doc":"`+strings.Repeat("x", int(elsewhere[4]))+`"}`)
 	}
 	if code, body := ask(r, "PUT", "/config/short-value", `{"alias":"orders-value"}`); code != 200 {
 		t.Fatal(body)
@@ -76,6 +76,7 @@ func TestJudge(t *testing.T) {
 		{"a negative id", Use{Topic: "orders", Strategy: "TopicNameStrategy", ID: []byte{0, 255, 255, 255, 255}}, "schema id -1 does not exist"},
 		{"deleted", Use{Topic: "orders-value-gone", Strategy: "TopicNameStrategy", ID: gone}, "is not registered under subject orders-value-gone-value"},
 		{"of another context", Use{Topic: "orders", Strategy: "TopicNameStrategy", ID: elsewhere}, "does not exist"},
+		{"of another context, by GUID", Use{Topic: "orders", Strategy: "TopicNameStrategy", ID: elsewhereGUID}, "does not exist"},
 		{"through an alias", Use{Topic: "short", Strategy: "TopicNameStrategy", ID: order}, ""},
 		{"through an alias to a context", Use{Topic: "far", Strategy: "TopicNameStrategy", ID: elsewhere}, ""},
 		{"not behind the alias", Use{Topic: "short", Strategy: "TopicNameStrategy", ID: key}, "not registered under subject short-value"},

@@ -111,6 +111,18 @@ func (s *tinyRegistry) counts() (asked, waited int) {
 	return s.asked, s.waited
 }
 
+// awaited returns once somebody waits for a registry that is silent.
+func (s *tinyRegistry) awaited(t *testing.T) context.Context {
+	t.Helper()
+	select {
+	case ctx := <-s.waiting:
+		return ctx
+	case <-time.After(20 * time.Second): // a test that hangs fails
+		t.Fatal("nobody waits for the registry")
+		return nil
+	}
+}
+
 func idBytes(id int) string { return string(binary.BigEndian.AppendUint32([]byte{0}, uint32(id))) }
 
 var someGUID = "\x01" + strings.Repeat("\xab", 16)
@@ -120,6 +132,7 @@ func newTinyRegistry() *tinyRegistry {
 		subjects: map[string][]string{
 			idBytes(1):         {"values-value", "both-value", "both-key", "com.acme.Order", "mixed-com.acme.Order"},
 			idBytes(2):         {"other-value"},
+			idBytes(3):         {"both-key"},
 			someGUID:           {"values-value"},
 			idBytes(5) + "[0]": {"values-value", "p.First"}, idBytes(5) + "[1 2]": {"values-value", "p.Second.Third"},
 		},
@@ -217,6 +230,7 @@ func TestSchemaCheck(t *testing.T) {
 		{"short GUID", "values", []batch.Record{rec("k", good, vh+someGUID[:16])}, []int32{0}, "holds 01 ab ab ab ab, not"},
 		{"header of magic 2", "values", []batch.Record{rec("k", good, vh+"\x02abcd")}, []int32{0}, "holds 02 61"},
 		{"key and value", "both", []batch.Record{rec(idBytes(1)+"k", good)}, nil, ""},
+		{"an id of keys", "both", []batch.Record{rec(idBytes(3)+"k", good), rec(idBytes(3)+"k", idBytes(3))}, []int32{1}, "record 1, value: schema 0000000003 is not registered under subject both-value"},
 		{"bad key", "both", []batch.Record{rec("k", good)}, []int32{0}, "record 0, key: it begins with 6b, not with a schema id (0 and 4 bytes); produce it with a serializer of the schema registry, or set confluent.key.schema.validation=false"},
 		{"bad key and value", "both", []batch.Record{rec("k", "v")}, []int32{0, 0}, "; 1 more"},
 		{"null key", "both", []batch.Record{rec(null, good)}, nil, ""},
@@ -362,7 +376,7 @@ func TestSchemaCheckHoldsNobodyUp(t *testing.T) {
 	req.Topics = append(req.Topics, produceRequest("plain", 0, -1, records(t, batch.Options{}, "a")).Topics...)
 	c := n.dial()
 	c.send(request(req, 9, 77))
-	<-s.waiting
+	s.awaited(t)
 	n.until(func() bool { return n.end("plain", 0) == 1 })
 	resp := answer1[*kmsg.ProduceResponse](c, req, 9)
 	if got := wire.ErrorCode(resp.Topics[0].Partitions[0].ErrorCode); got != wire.NotEnoughReplicas || resp.Topics[1].Partitions[0].ErrorCode != 0 {
@@ -526,7 +540,7 @@ func TestStopWhileTheSchemaCheckWaits(t *testing.T) {
 	s.silent, s.waiting = true, make(chan context.Context)
 	n := schemaNode(t, s, Options{Env: env.Env{Clock: frozenTimers{env.Real().Clock}}})
 	n.dial().send(request(produceRequest("values", 0, -1, batchOf(t, batch.None, rec("k", idBytes(99)))), 9, 77))
-	waits := <-s.waiting
+	waits := s.awaited(t)
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	if err := n.Stop(ctx); err != nil || waits.Err() == nil {
