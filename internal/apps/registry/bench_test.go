@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http/httptest"
 	"runtime"
+	"strings"
 	"testing"
 
 	"millrace/internal/apps/registry/state"
@@ -53,5 +54,38 @@ func BenchmarkGetByID(b *testing.B) {
 		if w.Code != 200 {
 			b.Fatal(w.Body)
 		}
+	}
+}
+
+// BenchmarkCompatibility is the handler alone, asked about a schema of two hundred fields that it has not seen: most of it is parsing.
+func BenchmarkCompatibility(b *testing.B) {
+	for _, f := range []struct{ name, head, field, last, tail string }{
+		{"AVRO", `{"type":"record","name":"R","fields":[{"name":"id","type":"long"}`, `,{"name":"field_%[1]d","type":["null","string"],"default":null}`,
+			`,{"name":"more_%d","type":"int","default":0}`, `]}`},
+		{"JSON", `{"type":"object","additionalProperties":false,"properties":{"id":{"type":"integer"}`, `,"field_%[1]d":{"type":"string","maxLength":50}`,
+			`,"more_%d":{"type":"integer"}`, `}}`},
+		{"PROTOBUF", `syntax = "proto3"; message R { int64 id = 1000;`, ` string field_%[1]d = %[1]d;`, ` int32 more_%d = 999;`, ` }`},
+	} {
+		wide := f.head
+		for i := range 200 {
+			wide += fmt.Sprintf(f.field, i+1)
+		}
+		body := func(text string) *strings.Reader {
+			b, _ := json.Marshal(map[string]string{"schemaType": f.name, "schema": text})
+			return strings.NewReader(string(b))
+		}
+		b.Run(f.name, func(b *testing.B) {
+			handler := open(b, NewMemory(), Options{}).Handler()
+			handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("POST", "/subjects/s/versions", body(wide+f.tail)))
+			n := 0
+			for b.Loop() {
+				n++
+				w := httptest.NewRecorder()
+				handler.ServeHTTP(w, httptest.NewRequest("POST", "/compatibility/subjects/s/versions/latest", body(wide+fmt.Sprintf(f.last, n)+f.tail)))
+				if w.Body.String() != `{"is_compatible":true}` {
+					b.Fatal(w.Body)
+				}
+			}
+		})
 	}
 }

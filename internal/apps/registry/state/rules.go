@@ -47,11 +47,12 @@ func (r Rules) parse(text schema.Schema, refs []schema.Resolved, o schema.Option
 // Stored parses a version that lies in the log.
 func (s *State) Stored(ctx context.Context, r Rules, v *Version) (*schema.Parsed, *Error) {
 	o := r.options(ctx, true)
-	refs, err := s.Closure(v.Subject, v.Schema(), o)
+	text := v.Schema()
+	refs, err := s.Closure(v.Subject, text, o)
 	if err != nil {
 		return nil, schemaError(err)
 	}
-	p, err := r.parse(v.Schema(), refs, o)
+	p, err := r.parse(text, refs, o)
 	if err != nil {
 		return nil, schemaError(err)
 	}
