@@ -92,11 +92,18 @@ func (r *Registry) answer(w http.ResponseWriter, h *http.Request) (pattern strin
 		w.WriteHeader(http.StatusNoContent)
 		return pattern, http.StatusNoContent
 	case raw:
-		w.Write(body)
+		send(w, http.StatusOK, body)
 	default:
-		w.Write(encode(reply))
+		send(w, http.StatusOK, encode(reply))
 	}
 	return pattern, http.StatusOK
+}
+
+// send writes an answer with its length: without it, an answer of more than 2 KiB would go out in chunks.
+func send(w http.ResponseWriter, status int, body []byte) {
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	w.Write(body)
 }
 
 // raw is an answer that is JSON, or text of a schema, already.
@@ -133,8 +140,7 @@ func (r *Registry) writeError(w http.ResponseWriter, err error) int {
 		status /= 10
 	}
 	r.stamp(w)
-	w.WriteHeader(status)
-	w.Write(encode(errorBody{e.Code, e.Message, e.CounterExample}))
+	send(w, status, encode(errorBody{e.Code, e.Message, e.CounterExample}))
 	return status
 }
 
