@@ -81,9 +81,26 @@ func (a *app) onRegistry(talk func(ctx context.Context, c *registryClient, args 
 	}
 }
 
-// schemas lists versions of subjects, in pages as long as the registry likes. prefix is of the subjects' names in all contexts, or in
-// the client's own.
+// schemas lists versions of subjects. prefix is of the subjects' names in all contexts, or in the client's own.
 func (c *registryClient) schemas(ctx context.Context, prefix string, deleted bool) ([]schemaVersion, error) {
+	all, err := c.pages(ctx, prefix, deleted)
+	if err != nil || !deleted || slices.ContainsFunc(all, func(v schemaVersion) bool { return v.Deleted }) {
+		return all, err
+	}
+	// Nothing is deleted, or this registry does not say which: then it is what is missing among the others.
+	live, err := c.pages(ctx, prefix, false)
+	alive := map[versionName]bool{}
+	for _, v := range live {
+		alive[versionName{v.Subject, v.Version}] = true
+	}
+	for i := range all {
+		all[i].Deleted = !alive[versionName{all[i].Subject, all[i].Version}]
+	}
+	return all, err
+}
+
+// pages lists versions in pages as long as the registry likes.
+func (c *registryClient) pages(ctx context.Context, prefix string, deleted bool) ([]schemaVersion, error) {
 	query := url.Values{"subjectPrefix": {c.anyContext(prefix)}, "limit": {"1000"}}
 	if deleted {
 		query.Set("deleted", "true")

@@ -120,7 +120,7 @@ func (c *registryClient) export(ctx context.Context) (x registryExport, err erro
 		return x, err
 	}
 	if !ours {
-		err = c.foreignExport(ctx, &x)
+		err = c.foreignSettings(ctx, &x)
 	}
 	if err != nil {
 		return x, err
@@ -187,24 +187,10 @@ func (c *registryClient) covers(name string) bool {
 	return c.context == "" || subjectContext(name) == c.context
 }
 
-// foreignExport asks a registry that is not ours by every name that is known: which versions are deleted, what is set, what the modes are.
-func (c *registryClient) foreignExport(ctx context.Context, x *registryExport) error {
-	live, err := c.schemas(ctx, "", false)
-	if err != nil {
-		return err
-	}
-	type version struct {
-		subject string
-		version int
-	}
-	alive := map[version]bool{}
-	for _, v := range live {
-		alive[version{v.Subject, v.Version}] = true
-	}
+// foreignSettings asks a registry that is not ours for what is set, by every name that is known.
+func (c *registryClient) foreignSettings(ctx context.Context, x *registryExport) error {
 	names := map[string]bool{"": true}
-	for i := range x.schemas {
-		v := &x.schemas[i]
-		v.Deleted = !alive[version{v.Subject, v.Version}]
+	for _, v := range x.schemas {
 		names[c.plain(v.Subject)] = true
 		if context := subjectContext(v.Subject); c.context == "" && context != "." {
 			names[":"+context+":"] = true

@@ -106,6 +106,9 @@ func (c *registryClient) byID(ctx context.Context, id int, subject string, query
 
 func (c *registryClient) byGUID(ctx context.Context, guid string, query url.Values) (v schemaVersion, uses []schemaUse, err error) {
 	if err := c.get(ctx, at("schemas", "guids", guid), query, &v); err != nil {
+		if notThere(err) {
+			err = fmt.Errorf("the registry at %s does not know GUIDs: ask for the schema by --id, or by its subject", c)
+		}
 		return v, nil, err
 	}
 	v.GUID = guid

@@ -3,9 +3,12 @@ package cli
 import (
 	"bytes"
 	"fmt"
+	"io"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -29,8 +32,32 @@ func serveRegistry(t testing.TB) (*registry.Registry, string) {
 	return r, server.URL
 }
 
+// foreign makes a registry look like another one: without what only ours has, and without what came late to others.
+func foreign(h http.Handler) http.Handler {
+	late := regexp.MustCompile(`,?"(guid|ts|counterExample|deleted)":("[^"]*"|\d+|true|\{[^}]*\})`)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/v1/") || strings.HasPrefix(r.URL.Path, "/schemas/guids/") {
+			http.Error(w, "<html>no such page", http.StatusNotFound)
+			return
+		}
+		query := r.URL.Query()
+		query.Del("level")
+		r.URL.RawQuery = query.Encode()
+		answer := httptest.NewRecorder()
+		h.ServeHTTP(answer, r)
+		w.Header().Set("Content-Type", answer.Header().Get("Content-Type"))
+		w.WriteHeader(answer.Code)
+		text := answer.Body.String()
+		if r.Method == "POST" && strings.HasSuffix(r.URL.Path, "/versions") && strings.HasPrefix(text, `{"id":`) {
+			text, _, _ = strings.Cut(text, ",")
+			text += "}"
+		}
+		io.WriteString(w, strings.ReplaceAll(late.ReplaceAllString(text, ""), "{,", "{"))
+	})
+}
+
 // TestSchemaStories runs testdata/schema/*.txt, each against registries of its own that are empty at the start: $REGISTRY, which all
-// commands ask that name no other, and $OTHER. A line with $ in front is a command, what follows it is what it prints. The commands are
+// commands ask that name no other, $OTHER, and $FOREIGN, which is not one of ours. A line with $ in front is a command, what follows it is what it prints. The commands are
 // millrace, with < FILE and > FILE, and cat > FILE <<END.
 //
 //	go test ./internal/apps/cli -run SchemaStories -update    writes down what the commands print
@@ -55,6 +82,10 @@ func tell(t *testing.T, path string) {
 	}
 	_, main := serveRegistry(t)
 	_, other := serveRegistry(t)
+	theirs, _ := serveRegistry(t)
+	strange := httptest.NewServer(foreign(theirs.Handler()))
+	t.Cleanup(strange.Close)
+	real := map[string]string{"$REGISTRY": main, "$OTHER": other, "$FOREIGN": strange.URL}
 	t.Setenv("MILLRACE_REGISTRY", main)
 	t.Chdir(t.TempDir())
 	var told strings.Builder
@@ -84,7 +115,13 @@ func tell(t *testing.T, path string) {
 			i++
 			continue
 		}
-		out := strings.NewReplacer(main, "$REGISTRY", other, "$OTHER").Replace(runLine(t, strings.ReplaceAll(command, "$OTHER", other)))
+		for name, address := range real {
+			command = strings.ReplaceAll(command, name, address)
+		}
+		out := runLine(t, command)
+		for name, address := range real {
+			out = strings.ReplaceAll(out, address, name)
+		}
 		told.WriteString(out + "\n")
 		for i < len(lines) && !strings.HasPrefix(lines[i], "$ ") && !strings.HasPrefix(lines[i], "# ") {
 			i++
