@@ -14,6 +14,7 @@ run: build ## one node on localhost:9092
 
 conformance: build ## other people's clients and tools; installs them
 	$(GO) run ./test/conformance
+	$(GO) run ./test/conformance -broker kafka -run '^registry'
 
 crash: ## kill -9, power cuts and disk faults of the real program; needs root
 	$(GO) run ./test/crash

@@ -1,15 +1,19 @@
 package main
 
 import (
+	"cmp"
 	"embed"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/bufbuild/protocompile"
+	"github.com/twmb/franz-go/pkg/sr"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protodesc"
 	"google.golang.org/protobuf/types/descriptorpb"
@@ -22,6 +26,7 @@ import (
 func init() {
 	register(
 		Case{"registry/requests-and-answers", true, registryRequests},
+		Case{"registry/inside-serve", false, registryServe},
 	)
 }
 
@@ -57,6 +62,42 @@ func registryRequests(t *T) {
 		t.defers(p.Kill)
 	}
 	t.Cmd("", "go", "test", "./internal/apps/registry", "-count=1", "-run", "^TestRequests$", "-registry", p.URL())
+}
+
+// registryServe: a node that runs by a properties file serves its registry where schema.registry.listeners says, and has its schemas
+// after kill -9.
+func registryServe(t *T) {
+	if t.kind != "millrace" {
+		t.LeaveOut("only Millrace has one inside")
+	}
+	var ports [3]int
+	for i := range ports {
+		port, err := target.FreePort()
+		t.Must(err, "port")
+		ports[i] = port
+	}
+	config := t.File("server.properties", fmt.Sprintf("listeners=PLAINTEXT://127.0.0.1:%d\nadmin.listeners=127.0.0.1:%d\nschema.registry.listeners=http://127.0.0.1:%d\nlog.dirs=%s\n",
+		ports[0], ports[1], ports[2], filepath.Join(t.work, t.Name("serve"))))
+	begin := func() *process {
+		p := t.begin(exec.Command(t.binary, "serve", "--config", config))
+		t.Eventually(func() error {
+			return cmp.Or(target.Answers(t.addr), target.RegistryAnswers(fmt.Sprintf("http://127.0.0.1:%d", ports[2])))
+		})
+		return p
+	}
+	t.addr = fmt.Sprintf("127.0.0.1:%d", ports[0])
+	p := begin()
+	url := fmt.Sprintf("http://127.0.0.1:%d", ports[2])
+	cl, err := sr.NewClient(sr.URLs(url))
+	t.Must(err, "new registry client")
+	one, err := cl.CreateSchema(t.ctx, "s", t.schemaFile("avro", "order-1"))
+	t.Must(err, "register")
+	t.Must(p.cmd.Process.Kill(), "kill")
+	p.wait(t, 20*time.Second)
+	begin()
+	found, err := cl.LookupSchema(t.ctx, "s", t.schemaFile("avro", "order-1"))
+	t.Must(err, "look-up after a kill")
+	t.Equal([]any{found.ID, found.GUID}, []any{one.ID, one.GUID}, "id and GUID after a kill")
 }
 
 //go:embed schemas

@@ -7,7 +7,8 @@ import time
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from confluent_kafka.schema_registry import (ConfigCompatibilityLevel, Metadata, MetadataProperties, Schema, SchemaReference, SchemaRegistryClient,
-                                             SchemaRegistryError, ServerConfig, dual_schema_id_deserializer, header_schema_id_serializer, prefix_schema_id_serializer)
+                                             SchemaRegistryError, ServerConfig, dual_schema_id_deserializer, header_schema_id_serializer, prefix_schema_id_serializer,
+                                             record_subject_name_strategy)
 from confluent_kafka.schema_registry.avro import AvroDeserializer, AvroSerializer
 from confluent_kafka.schema_registry.json_schema import JSONDeserializer, JSONSerializer
 from confluent_kafka.schema_registry.protobuf import ProtobufDeserializer, ProtobufSerializer
@@ -238,6 +239,20 @@ def latest():
         equal(sr.get_versions(subject), [1, 2], "versions: nothing was registered")
 
 
+def strategies():
+    """Subjects named by record, and by topic and record; the default asks for an association first, which this registry has none of."""
+    for fmt, record in (("avro", "shop.Order"), ("json", "Order"), ("protobuf", "shop.Order")):
+        sr, full = client(), topic(f"-{fmt}")
+        produce(full, serializer(sr, fmt, "order-1", subject_name_strategy_type="TOPIC_RECORD"), [order("python", 1)])
+        equal(client().get_versions(f"{full}-{record}"), [1], f"{fmt}: the subject of topic and record")
+        own = {"subject_name_strategy": lambda ctx, r: f"{full}.{record_subject_name_strategy(ctx, r)}"}
+        produce(full, serializer(sr, fmt, "order-1", **own), [order("python", 2)])
+        equal(client().get_versions(f"{full}.{record}"), [1], f"{fmt}: a subject of the program's own")
+        produce(full, serializer(sr, fmt, "order-1", subject_name_strategy_type="ASSOCIATED"), [order("python", 0)])
+        equal(client().get_versions(f"{full}-value"), [1], f"{fmt}: the subject without an association")
+        equal([v["number"] for v in values(consume(full, 3), deserializer(client(), fmt, "order-1"))], [1, 2, 0], "what was written")
+
+
 def administer():
     """Levels, modes, deletes, normalization, metadata: the client's every other call."""
     sr, s = client(), f"{name}-s"
@@ -342,6 +357,7 @@ def names():
     equal(values(consume(full, 1), AvroDeserializer(client(), conf=read_conf)), [order("python", 1)], "data with a schema in a context")
 
 
-cases = {"story": story, "write": write, "read": read, "references": references, "latest": latest, "administer": administer, "names": names}
+cases = {"story": story, "write": write, "read": read, "references": references, "latest": latest, "strategies": strategies,
+         "administer": administer, "names": names}
 cases[sys.argv[5]](*sys.argv[6:])
 print("ok")

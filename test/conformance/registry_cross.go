@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -43,10 +44,44 @@ var serializings = []serializing{
 	{name: "franz",
 		write: func(t *T, format, _, topic string, count int) { franzWrite(t, format, topic, count) },
 		read:  franzRead, writes: inFront, reads: inFront},
+	{name: "millrace", write: millraceWrite, read: millraceRead, writes: everywhere, reads: everywhere},
 }
 
 func everywhere(_, _ string) bool         { return true }
 func inFront(_ string, where string) bool { return where == "prefix" }
+
+// millraceWrite is `millrace produce` with a schema file.
+func millraceWrite(t *T, format, position, topic string, count int) {
+	var lines []string
+	for i := range count {
+		lines = append(lines, orderOf("millrace", i).line())
+	}
+	flag := map[string]string{"avro": "--avro", "json": "--json-schema", "protobuf": "--protobuf", "nested": "--protobuf"}[format]
+	args := []string{"produce", topic, "-q", "-b", t.addr, "--registry", t.Registry(), flag, filepath.Join(t.schemas(), "order-1"+endings[format])}
+	if format == "nested" {
+		args = append(args, "--message", "shop.Envelope.Sealed")
+	}
+	if position == "header" {
+		args = append(args, "--schema-header")
+	}
+	t.Cmd(strings.Join(lines, "\n")+"\n", t.binary, args...)
+}
+
+// millraceRead is `millrace consume`, which finds out by itself how a record is written.
+func millraceRead(t *T, _, topic string, count int) []string {
+	return ordersIn(t.Cmd("", t.binary, "consume", topic, "-q", "-b", t.addr, "--registry", t.Registry(), "-n", strconv.Itoa(count)))
+}
+
+// ordersIn are the lines of a text that are orders.
+func ordersIn(text string) (lines []string) {
+	for _, line := range strings.Split(text, "\n") {
+		var o order
+		if json.Unmarshal([]byte(line), &o) == nil {
+			lines = append(lines, o.line())
+		}
+	}
+	return lines
+}
 
 // program is a client that is a program with the cases write and read.
 func program(name string, run func(t *T, what string, args ...string) string, prefix string) serializing {
@@ -58,14 +93,8 @@ func program(name string, run func(t *T, what string, args ...string) string, pr
 				run(t, prefix+"write", format, topic, strconv.Itoa(count))
 			}
 		},
-		read: func(t *T, format, topic string, count int) (lines []string) {
-			for _, line := range strings.Split(run(t, prefix+"read", format, topic, strconv.Itoa(count)), "\n") {
-				var o order
-				if json.Unmarshal([]byte(line), &o) == nil {
-					lines = append(lines, o.line())
-				}
-			}
-			return lines
+		read: func(t *T, format, topic string, count int) []string {
+			return ordersIn(run(t, prefix+"read", format, topic, strconv.Itoa(count)))
 		}}
 }
 

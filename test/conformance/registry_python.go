@@ -15,6 +15,7 @@ func init() {
 	register(
 		Case{"registry-python/references", false, func(t *T) { t.registryPython("references") }},
 		Case{"registry-python/registers-nothing", false, func(t *T) { t.registryPython("latest") }},
+		Case{"registry-python/subject-strategies", false, func(t *T) { t.registryPython("strategies") }},
 		Case{"registry-python/administers", false, func(t *T) { t.registryPython("administer") }},
 		Case{"registry-python/names-and-contexts", false, func(t *T) { t.registryPython("names") }},
 	)
