@@ -123,12 +123,23 @@ func wide(kind schema.Type, fields int) string {
 	return `message M {` + b.String() + `}`
 }
 
+// BenchmarkCheck compares two schemas of two hundred fields: one that fits, and one whose last field changed, with its example.
 func BenchmarkCheck(b *testing.B) {
 	for _, kind := range []schema.Type{schema.Avro, schema.JSON, schema.Protobuf} {
-		reader, writer := read(b, kind, wide(kind, 200)), read(b, kind, wide(kind, 199))
-		b.Run(string(kind), func(b *testing.B) {
+		text := wide(kind, 200)
+		reader, writer := read(b, kind, text), read(b, kind, wide(kind, 199))
+		last := strings.LastIndex(text, "string")
+		changed := read(b, kind, text[:last]+map[schema.Type]string{schema.Avro: "int", schema.JSON: "integer", schema.Protobuf: "int32"}[kind]+text[last+len("string"):])
+		b.Run(string(kind)+"/fits", func(b *testing.B) {
 			for b.Loop() {
 				if r := Check(reader, writer, Options{}); !r.Compatible() {
+					b.Fatal(r.Findings)
+				}
+			}
+		})
+		b.Run(string(kind)+"/broken", func(b *testing.B) {
+			for b.Loop() {
+				if r := Check(changed, reader, Options{}); r.Example == nil {
 					b.Fatal(r.Findings)
 				}
 			}

@@ -72,7 +72,7 @@ func TestHostile(t *testing.T) {
 			begin := time.Now()
 			r := Check(reader, writer, Options{Context: ctx})
 			took := time.Since(begin)
-			if took > 5*time.Second {
+			if took > 10*time.Second { // far beyond the deadline, for machines that do much else
 				t.Errorf("took %s", took)
 			}
 			if c.want != "either" && r.Compatible() != (c.want == "ok") {

@@ -470,7 +470,9 @@ func (w *jsonWalk) readable(pattern string) bool {
 }
 
 func (w *jsonWalk) matches(pattern, text string) bool {
-	w.spend()
+	if !w.spend() {
+		return false // nobody asks any more
+	}
 	re, ok := w.patterns[pattern]
 	if !ok {
 		re, _ = regexp.Compile(pattern)

@@ -85,8 +85,11 @@ func sameData(a, b *schema.Value) bool {
 	case schema.String:
 		return a.Text == b.Text
 	case schema.Number:
+		if a.Text == b.Text {
+			return true
+		}
 		x, y := rational(a), rational(b)
-		return a.Text == b.Text || x != nil && y != nil && x.Cmp(y) == 0
+		return x != nil && y != nil && x.Cmp(y) == 0
 	}
 	for i := range a.Items {
 		if !sameData(a.Items[i], b.Items[i]) {

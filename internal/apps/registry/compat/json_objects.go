@@ -15,7 +15,7 @@ func (w *jsonWalk) objects(r schema.JSONNode, f facts) []jsonSpot {
 	spots = append(spots, w.limit(r, f, "maxProperties", -1, f.closedSize())...)
 	spots = append(spots, w.required(r, f, required)...)
 	for _, name := range memberNames(r.Value.Get("properties")) {
-		if len(spots) >= findingLimit {
+		if len(spots) >= findingLimit || w.over {
 			return spots // nobody reads more
 		}
 		if child, ok := w.reader.Child(r, "properties", name); ok {
@@ -153,6 +153,9 @@ func (w *jsonWalk) unlisted(r schema.JSONNode, f facts) []jsonSpot {
 		}
 		closed = closed || all
 		for _, name := range names {
+			if w.over {
+				return spots
+			}
 			if len(patterns) == 0 && listed.Get(name) != nil {
 				continue // compared as a listed one
 			}

@@ -93,6 +93,12 @@ func (w *jsonWalk) sameKeyword(r, wr schema.JSONNode, keyword string) bool {
 		from, found := w.writer.Follow(only(wr, keyword))
 		return ok && found && w.same(to, from)
 	}
+	if mine.Kind == schema.String || mine.Kind == schema.Number {
+		return sameData(mine, theirs)
+	}
+	if keyword == "properties" && len(mine.Members) != len(theirs.Members) {
+		return false // before anything is gathered
+	}
 	inner, ok := innerSchemas(w.reader, r, keyword)
 	others, found := innerSchemas(w.writer, wr, keyword)
 	if !ok || !found {

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -60,6 +61,9 @@ func (c *tally) protobuf(seed uint64, reader, writer *schema.Parsed) error {
 			broken := protoBreaks(readers, msg)
 			if (broken == "") != (why == "") {
 				return fmt.Errorf("the two decoders' judges differ on %v of %s: %q and %q", msg, md.FullName(), why, broken)
+			}
+			if strings.Contains(broken, noRule) {
+				return fmt.Errorf("called compatible, and of the record %v of %s: %s", msg, md.FullName(), broken)
 			}
 			if rule != "" {
 				c.known[string(rule)]++
@@ -135,11 +139,31 @@ func treesDiffer(written, read protoreflect.Message) (why string) {
 		if rf == nil || !written.Has(wf) {
 			continue
 		}
-		if why := fieldsDiffer(wf, rf, written, read); why != "" {
-			return fmt.Sprintf("field %d: %s", wf.Number(), why)
+		if one := fieldsDiffer(wf, rf, written, read); one != "" && (why == "" || strings.Contains(one, noRule)) {
+			why = fmt.Sprintf("field %d: %s", wf.Number(), one)
 		}
 	}
-	return ""
+	return why
+}
+
+// noRule marks a difference that no rule promises to overlook.
+const noRule = " between kinds that do not change into each other"
+
+// kindGroups are the kinds that change into each other by the rules, written down here once more: what the rules excuse is not asked
+// of the rules.
+var kindGroups = [][]protoreflect.Kind{
+	{protoreflect.Int32Kind, protoreflect.Int64Kind, protoreflect.Uint32Kind, protoreflect.Uint64Kind, protoreflect.BoolKind, protoreflect.EnumKind},
+	{protoreflect.Sint32Kind, protoreflect.Sint64Kind}, {protoreflect.StringKind, protoreflect.BytesKind},
+	{protoreflect.Fixed32Kind, protoreflect.Sfixed32Kind}, {protoreflect.Fixed64Kind, protoreflect.Sfixed64Kind},
+}
+
+func kindsDiffer(wf, rf protoreflect.FieldDescriptor) string {
+	if wf.Kind() == rf.Kind() || slices.ContainsFunc(kindGroups, func(g []protoreflect.Kind) bool {
+		return slices.Contains(g, wf.Kind()) && slices.Contains(g, rf.Kind())
+	}) {
+		return ""
+	}
+	return noRule
 }
 
 func choiceLost(wf protoreflect.FieldDescriptor, read protoreflect.Message) bool {
@@ -167,7 +191,7 @@ func fieldsDiffer(wf, rf protoreflect.FieldDescriptor, written, read protoreflec
 	}
 	a, b := listOf(wf, v), listOf(rf, got)
 	if len(a) != len(b) {
-		return fmt.Sprintf("%d values became %d", len(a), len(b))
+		return fmt.Sprintf("%d values became %d", len(a), len(b)) + kindsDiffer(wf, rf)
 	}
 	for i := range a {
 		if why := valuesDiffer(wf, rf, a[i], b[i]); why != "" {
@@ -215,7 +239,7 @@ func valuesDiffer(wf, rf protoreflect.FieldDescriptor, v, got protoreflect.Value
 		return "a message and a scalar"
 	}
 	if a, b := plainText(wf, v), plainText(rf, got); a != b {
-		return a + " became " + b
+		return a + " became " + b + kindsDiffer(wf, rf)
 	}
 	return ""
 }
