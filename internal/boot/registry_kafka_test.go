@@ -3,6 +3,7 @@ package boot
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"math/rand/v2"
 	"net"
@@ -394,6 +395,44 @@ func TestCompactedTopic(t *testing.T) {
 		m.want(r, "GET", "/config/a", "", 200, "g19")
 		m.want(r, "POST", "/subjects/c/versions", schemaBody(`"long"`), 200, `"id":6`)
 		r.Close()
+		m.stop(n)
+	})
+}
+
+// A client that sends its request a byte at a time is cut off, and nobody waits for it.
+func TestSlowBodiesAreCutOff(t *testing.T) {
+	onComputer(t, func(m *computer) {
+		n := m.start(withRegistry)
+		m.wantAsk("/subjects", "", 200, "[]")
+		var slow []net.Conn
+		for range 50 {
+			c, err := m.network.Dial(m.context(), "tcp", "127.0.0.1:8081")
+			if err != nil {
+				t.Fatal(err)
+			}
+			fmt.Fprint(c, "POST /subjects/a/versions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{")
+			slow = append(slow, c)
+		}
+		head, err := m.network.Dial(m.context(), "tcp", "127.0.0.1:8081")
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprint(head, "GET /sub")
+		for range 8 {
+			m.pass(5 * time.Second)
+			for _, c := range append(slow, head) {
+				c.Write([]byte(" "))
+			}
+			m.wantAsk("/subjects/b/versions", schemaBody(`"int"`), 200, `"id":1`)
+		}
+		for _, c := range append(slow, head) {
+			c.SetReadDeadline(m.env.Clock.Now().Add(time.Second))
+			answer, err := io.ReadAll(c)
+			if err != nil || strings.HasPrefix(string(answer), "HTTP/1.1 200") {
+				t.Errorf("after forty seconds the connection is still open: %q %v", answer, err)
+			}
+			c.Close()
+		}
 		m.stop(n)
 	})
 }

@@ -55,6 +55,11 @@ func (c *cache) parse(text schema.Schema, refs []schema.Resolved, o schema.Optio
 			c.put(found)
 		}
 	}
+	return found.as(text)
+}
+
+// as is what was found with the metadata and the rules of text.
+func (found cached) as(text schema.Schema) (*schema.Parsed, error) {
 	if found.err != nil {
 		return nil, found.err
 	}

@@ -58,6 +58,10 @@ func (q *request) compare(version int) (any, error) {
 	}
 	var found state.Result
 	if refused == nil {
+		if q.lanes.compare.enter(ctx) != nil {
+			return nil, timedOut()
+		}
+		defer q.lanes.compare.leave()
 		found, refused = c.Run(ctx, q.rules)
 	}
 	return q.verdict(found, level, fault(refused))

@@ -54,6 +54,10 @@ type request struct {
 	path  map[string]string
 	query url.Values
 	allow string // the methods of the path, when another was used
+
+	rules  state.Rules // those of the registry, with parse in front
+	parsed parsed
+	sent   []byte // the body, once it was read
 }
 
 // failure is an error of the HTTP layer: its status is its code.
@@ -78,7 +82,8 @@ func (r *Registry) answer(w http.ResponseWriter, h *http.Request) (pattern strin
 	w.Header().Set("Content-Type", kind)
 	ctx, cancel := context.WithTimeout(h.Context(), r.o.Timeout)
 	defer cancel()
-	q := &request{Registry: r, http: h, ctx: ctx, path: map[string]string{}}
+	q := &request{Registry: r, http: h, ctx: ctx, path: map[string]string{}, rules: r.rules}
+	q.rules.Parse = q.parse
 	pattern, reply, err := q.dispatch()
 	if q.allow != "" {
 		w.Header().Set("Allow", q.allow)
@@ -176,7 +181,8 @@ func (q *request) dispatch() (pattern string, reply any, err error) {
 			return pattern, nil, err
 		}
 		q.alias(segments[0])
-		reply, err = handle(q)
+		q.parsed.reads = method == http.MethodGet || pattern == "/subjects/{subject}" && method == http.MethodPost
+		reply, err = q.again(handle)
 		return pattern, reply, err
 	}
 	if len(allowed) > 0 {
@@ -240,10 +246,13 @@ func (q *request) alias(resource string) {
 
 // body reads the body into a value.
 func (q *request) body(into any) error {
-	text, err := io.ReadAll(io.LimitReader(q.http.Body, q.o.Body+1))
-	if err != nil {
-		return failure(http.StatusBadRequest, "the body cannot be read: "+err.Error())
+	if q.sent == nil {
+		var err error
+		if q.sent, err = io.ReadAll(io.LimitReader(q.http.Body, q.o.Body+1)); err != nil {
+			return failure(http.StatusBadRequest, "the body cannot be read: "+err.Error())
+		}
 	}
+	text := q.sent
 	if int64(len(text)) > q.o.Body {
 		return failure(http.StatusRequestEntityTooLarge, "the body has more than "+strconv.FormatInt(q.o.Body, 10)+" bytes, which is the limit")
 	}

@@ -105,6 +105,7 @@ type Registry struct {
 	log    Log
 	me     string // signs the records
 	rules  state.Rules
+	lanes  lanes
 	jobs   chan *job
 	cancel context.CancelFunc
 	unread context.CancelCauseFunc // ends following, with the reason why the log is not this registry's any more
@@ -140,7 +141,7 @@ func Open(ctx context.Context, o Options) (*Registry, error) {
 func OpenLog(ctx context.Context, log Log, o Options) (*Registry, error) {
 	o = o.withDefaults()
 	running, cancel := context.WithCancel(context.Background())
-	r := &Registry{o: o, log: log, me: rand.Text(), jobs: make(chan *job), cancel: cancel, lost: make(chan struct{}), calm: make(chan struct{})}
+	r := &Registry{o: o, log: log, me: rand.Text(), jobs: make(chan *job), cancel: cancel, lanes: newLanes(), lost: make(chan struct{}), calm: make(chan struct{})}
 	r.rules = state.Rules{Check: o.Checker, Parse: newCache(o.Metrics.Parsed).parse, Limits: o.Limits, FixedModes: o.FixedModes}
 	r.view.open(o.Level)
 	following, unread := context.WithCancelCause(running)

@@ -34,6 +34,7 @@ func change[T any](q *request, decide func(*state.State) ([]state.Write, T, *sta
 		reply T
 		err   error
 	}
+	q.parsed.deciding = true
 	var decided T // the writer's until it is done: the caller may be gone by then
 	done := make(chan outcome, 1)
 	j := &job{ctx: q.ctx, done: func(err error) { done <- outcome{decided, err} }}

@@ -22,6 +22,17 @@ func ask(r *Registry, method, path, body string) (int, string) {
 	return w.Code, w.Body.String()
 }
 
+// askHeader makes a request with an offset and returns that of the answer.
+func askHeader(r *Registry, method, path, body, offset string) (int, string) {
+	h := httptest.NewRequest(method, path, strings.NewReader(body))
+	if offset != "" {
+		h.Header.Set(offsetHeader, offset)
+	}
+	w := httptest.NewRecorder()
+	r.Handler().ServeHTTP(w, h)
+	return w.Code, w.Header().Get(offsetHeader)
+}
+
 const aString = `{"schema":"\"string\""}`
 
 // waitFor ends when the condition holds, driven by the log's growth: no clock.
