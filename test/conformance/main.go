@@ -16,6 +16,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -109,6 +110,11 @@ var settings = map[string]string{
 
 func (s *suite) options() target.Options {
 	o := target.Options{Kind: s.kind, Binary: s.binary, Dir: filepath.Join(s.work, "data"), Core: -1, HeapMB: 512, Overrides: settings}
+	if s.beside { // two registries on one topic are refused
+		o.Overrides = maps.Clone(o.Overrides)
+		o.Overrides["schema.registry.listeners"] = ""
+		return o
+	}
 	o.Registry, _ = target.FreePort() // without one, the node picks its own
 	return o
 }
