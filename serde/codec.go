@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/twmb/avro"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -85,7 +86,6 @@ func NewAvro[T any](r *Registry, schema string, o ...Option) (*Codec[T], error) 
 		}
 		text.Schema = inferred.String()
 	}
-	c.fetch = func(ctx context.Context) (*Schema, error) { return r.Parse(ctx, text) }
 	c.encode = func(s *Schema, v T) ([]byte, []int, error) {
 		a, err := formatOf[*avroFormat](s)
 		if err != nil {
@@ -105,7 +105,7 @@ func NewAvro[T any](r *Registry, schema string, o ...Option) (*Codec[T], error) 
 		}
 		return v, reader.decode(w, payload, &v)
 	}
-	return c, c.check()
+	return c.given(text)
 }
 
 // NewJSON makes a codec of Go values that are written as JSON, by encoding/json, and have to be valid under a JSON Schema when they are
@@ -113,7 +113,6 @@ func NewAvro[T any](r *Registry, schema string, o ...Option) (*Codec[T], error) 
 func NewJSON[T any](r *Registry, schema string, o ...Option) (*Codec[T], error) {
 	c := newCodec[T](r, o)
 	text := sr.Schema{Schema: schema, Type: sr.TypeJSON, References: c.options.references}
-	c.fetch = func(ctx context.Context) (*Schema, error) { return r.Parse(ctx, text) }
 	c.encode = func(s *Schema, v T) ([]byte, []int, error) {
 		j, err := formatOf[*jsonFormat](s)
 		if err != nil {
@@ -138,7 +137,7 @@ func NewJSON[T any](r *Registry, schema string, o ...Option) (*Codec[T], error) 
 		}
 		return v, nil
 	}
-	return c, c.check()
+	return c.given(text)
 }
 
 // NewText makes a codec of JSON text, for schemas of any format that are not known when the program is written. The schema may be empty
@@ -146,10 +145,7 @@ func NewJSON[T any](r *Registry, schema string, o ...Option) (*Codec[T], error) 
 // the package.
 func NewText(r *Registry, schema sr.Schema, o ...Option) (*Codec[json.RawMessage], error) {
 	c := newCodec[json.RawMessage](r, o)
-	schema.References = append(schema.References, c.options.references...)
-	if schema.Schema != "" {
-		c.fetch = func(ctx context.Context) (*Schema, error) { return r.Parse(ctx, schema) }
-	}
+	schema.References = append(slices.Clip(schema.References), c.options.references...)
 	c.encode = func(s *Schema, v json.RawMessage) ([]byte, []int, error) {
 		if c.options.message != "" {
 			var err error
@@ -165,7 +161,10 @@ func NewText(r *Registry, schema sr.Schema, o ...Option) (*Codec[json.RawMessage
 		}
 		return own.text(writer, index, payload)
 	}
-	return c, c.check()
+	if schema.Schema == "" {
+		return c, c.check()
+	}
+	return c.given(schema)
 }
 
 func (c *Codec[T]) check() error {
@@ -177,6 +176,19 @@ func (c *Codec[T]) check() error {
 		return errors.New("Subject has no function: leave it out for TopicName")
 	}
 	return nil
+}
+
+// given is the schema that a codec is made with. One without references is read at once, so that a slip in it shows where it was made.
+func (c *Codec[T]) given(s sr.Schema) (*Codec[T], error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	c.fetch = func(ctx context.Context) (*Schema, error) { return c.registry.Parse(ctx, s) }
+	if len(s.References) > 0 {
+		return c, nil
+	}
+	_, err := c.schema(context.Background())
+	return c, err
 }
 
 func formatOf[F format](s *Schema) (f F, err error) {

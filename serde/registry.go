@@ -2,6 +2,7 @@ package serde
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -224,6 +225,8 @@ func (r *Registry) ask(ctx context.Context, method, path string, body, into any,
 	switch {
 	case err == nil:
 		return nil
+	case errors.As(err, new(*json.SyntaxError)), errors.As(err, new(*json.UnmarshalTypeError)):
+		return fmt.Errorf("what answers is no schema registry (%s): correct its address", sentence(err.Error()))
 	case !errors.As(err, &refused):
 		return r.lost(err)
 	case refused.StatusCode == http.StatusNotFound && refused.ErrorCode >= 40400 && refused.ErrorCode < 40500:

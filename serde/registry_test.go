@@ -207,3 +207,54 @@ func TestCircleIsRefused(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// What is wrong with a codec shows when it is made, if it can.
+func TestCodecsThatCannotBe(t *testing.T) {
+	registry := serde.New(newServer(t).Client)
+	for want, make := range map[string]func() error{
+		"the Avro schema cannot be read": func() error { _, err := serde.NewAvro[order](registry, `{"type":"recrod"}`); return err },
+		"no Avro schema can be made of":  func() error { _, err := serde.NewAvro[int](registry, ""); return err },
+		"the JSON Schema cannot be used": func() error { _, err := serde.NewJSON[order](registry, `{"type":"objekt"}`); return err },
+		"the Protobuf schema cannot be read": func() error {
+			_, err := serde.NewText(registry, sr.Schema{Type: sr.TypeProtobuf, Schema: "message"})
+			return err
+		},
+		"exclude each other": func() error {
+			_, err := serde.NewAvro[order](registry, orderAvro, serde.UseLatest(), serde.UseID(serde.ID{Number: 1}))
+			return err
+		},
+		"leave it out for TopicName": func() error { _, err := serde.NewAvro[order](registry, orderAvro, serde.Subject(nil)); return err },
+	} {
+		if err := make(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+}
+
+// Older registries give neither GUID nor version when they register, and something else at the address is no registry.
+func TestOtherRegistries(t *testing.T) {
+	answer := `{"id":5}`
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		if q.Method == http.MethodGet {
+			fmt.Fprint(w, `{"schema":"\"int\""}`)
+			return
+		}
+		fmt.Fprint(w, answer)
+	}))
+	defer web.Close()
+	client := ok[*sr.Client](t)(sr.NewClient(sr.URLs(web.URL)))
+	r := &kgo.Record{Topic: "t"}
+	plain := ok[*serde.Codec[int]](t)(serde.NewAvro[int](serde.New(client), `"int"`))
+	if err := plain.SetValue(t.Context(), r, 1); err != nil || string(r.Value) != "\x00\x00\x00\x00\x05\x02" {
+		t.Errorf("%q, %v", r.Value, err)
+	}
+	header := ok[*serde.Codec[int]](t)(serde.NewAvro[int](serde.New(client), `"int"`, serde.InHeader()))
+	if err := header.SetValue(t.Context(), r, 1); err == nil || !strings.Contains(err.Error(), "the registry gave no GUID") {
+		t.Error(err)
+	}
+	answer = `<html>`
+	other := ok[*serde.Codec[int]](t)(serde.NewAvro[int](serde.New(client), `"int"`))
+	if err := other.SetValue(t.Context(), r, 1); err == nil || !strings.Contains(err.Error(), "is no schema registry") {
+		t.Error(err)
+	}
+}
