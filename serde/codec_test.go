@@ -270,3 +270,20 @@ func TestRecordsWithoutID(t *testing.T) {
 		t.Errorf("null: %v", err)
 	}
 }
+
+// Another spelling of a registered schema is found only when both are brought into their normal form.
+func TestNormalize(t *testing.T) {
+	s := newServer(t)
+	s.add(t, "orders-value", sr.Schema{Schema: `{"type":"record","name":"Order","namespace":"shop","fields":[{"name":"id","type":"long","a":1,"b":2}]}`})
+	other := `{"type":"record","name":"Order","namespace":"shop","fields":[{"name":"id","type":"long","b":2,"a":1}]}`
+	for _, normalize := range []bool{false, true} {
+		o := []serde.Option{serde.NoRegister()}
+		if normalize {
+			o = append(o, serde.Normalize())
+		}
+		codec := ok[*serde.Codec[order]](t)(serde.NewAvro[order](serde.New(s.Client), other, o...))
+		if err := codec.SetValue(t.Context(), &kgo.Record{Topic: "orders"}, order{ID: 1}); (err == nil) != normalize {
+			t.Errorf("normalize %v: %v", normalize, err)
+		}
+	}
+}
