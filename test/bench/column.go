@@ -23,7 +23,8 @@ type column struct {
 }
 
 func (c *column) options(dir string) target.Options {
-	o := target.Options{Kind: c.kind, Binary: c.binary, Dir: filepath.Join(c.work, dir), Core: brokerCore}
+	// GOGC: this program's own setting is not the broker's.
+	o := target.Options{Kind: c.kind, Binary: c.binary, Dir: filepath.Join(c.work, dir), Core: brokerCore, Env: []string{"GOGC=100"}}
 	if c.kind == "kafka" {
 		o.Overrides = map[string]string{
 			"group.initial.rebalance.delay.ms": "0",   // dev has it so, and the first commit should not wait

@@ -303,7 +303,7 @@ func (c *column) loadMany() error {
 	}
 	defer node.Stop()
 	registry, err := timed("beside a node", func() (*target.Process, error) {
-		o := target.Options{Kind: "registry", Binary: c.binary, Dir: filepath.Join(c.work, c.name+"-alone"), Core: brokerCore, Bootstrap: node.Addr(), Env: []string{"GOMAXPROCS=2"}}
+		o := target.Options{Kind: "registry", Binary: c.binary, Dir: filepath.Join(c.work, c.name+"-alone"), Core: brokerCore, Bootstrap: node.Addr(), Env: []string{"GOMAXPROCS=2", "GOGC=100"}}
 		fmt.Sscanf(addr, "127.0.0.1:%d", &o.Port)
 		return target.Spawn(o)
 	})

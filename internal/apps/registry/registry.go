@@ -118,6 +118,7 @@ type Registry struct {
 
 	named nameCache
 	view  view
+	told  answerCache
 	rival atomic.Pointer[string] // why this registry does not write any more
 	cut   atomic.Pointer[error]  // why the log is not followed any more
 }

@@ -114,7 +114,21 @@ func schemaByID(q *request) (reply any, err error) {
 		if err = e; err != nil {
 			return
 		}
-		reply, err = q.schemaString(s, v, q.query.Has("subject"))
+		of := answered{v, q.query.Has("subject")}
+		if !q.plain() {
+			reply, err = q.schemaString(s, v, of.named)
+			return
+		}
+		text := q.told.get(of)
+		if text == nil {
+			var whole schemaString
+			if whole, err = q.schemaString(s, v, of.named); err != nil {
+				return
+			}
+			text = encode(whole)
+			q.told.put(of, text)
+		}
+		reply = text
 	})
 	return reply, err
 }
