@@ -127,6 +127,9 @@ func (p *flat) text(into *string) bool {
 			if at+1 == len(p.rest) || escaped[p.rest[at+1]] == 0 {
 				return false
 			}
+			if p.room == nil {
+				p.room = make([]byte, 0, len(p.rest))
+			}
 			p.room = append(append(p.room, p.rest[from:at]...), escaped[p.rest[at+1]])
 			at++
 			from = at + 1
