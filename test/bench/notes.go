@@ -30,12 +30,12 @@ batch; write-back begun before the sync's turn (sync_file_range): no gain beyond
 shared journal for internal topics of decision 0001.`,
 	"R2": `Go's bare HTTP server with a fixed body does not keep to 2 ms in the same minutes either (2.6-3.6 ms): at 10,000 a second with pauses between, a
 request costs it 60 µs, three times what it costs when there is always one waiting, for every request wakes a thread. With 100,000
-schemas the collector is added: a cycle marks 67 MB of small objects, some 100 ms of this one core every two or three seconds, and Go,
-which is told of two cores (GOMAXPROCS=2) and has one, lets it take half meanwhile. Not tried: GOMAXPROCS=1, and fewer objects a version.`,
-	"R3": `A client that reads the topic and throws it away takes 0.3 s. Of the rest (pprof): JSON by hand 27 %, of it half a buffer that grew
-for each record, which is put right since these figures were taken; the collector 25 %, MD5 10 %, indexes 7 %, packing 6 %. Beside a node 0.3 s
-are the wait for another registry to object. With GOGC=400 the same build took 1.9-2.3 s, and 380-440 MB.`,
-	"R5": `Half of the time of a JSON Schema is the comparison, the rest the body of 14 KB (read as JSON twice), its digest, and HTTP.`,
+schemas the collector is added: a cycle marks 67 MB of small objects, reckoned at 100 ms of this one core every two or three seconds, and Go,
+which is told of two cores (GOMAXPROCS=2) and has one, may let it take half meanwhile. Not tried: GOMAXPROCS=1, and fewer objects a version.`,
+	"R3": `A client that reads the topic and throws it away takes 0.3 s. Of the rest (pprof): JSON by hand 20 %, the collector 25 %, MD5 10 %,
+indexes 7 %, packing 6 %. Beside a node 0.3 s are the wait for another registry to object.`,
+	"R5": `Two runs of three, the second in a minute in which everything took half as long again. Three quarters
+of the handler's time for a JSON Schema are the comparison (pprof); the rest is the body of 14 KB, read as JSON twice, and its digest.`,
 	"R7": `Two pairs only, 7 and 15 % apart; not profiled here. Compressed batches pay their decompression: lz4 two to three times, zstd
 six times.`,
 }

@@ -70,7 +70,7 @@ each subject, each in a batch of its own. What stands beside is the limit: Go's 
 R2), a client that reads the same topic and throws it away (R3), a record of the same size produced and flushed (R4), the same node
 without a registry (R6), a topic that takes every record (R7). R5 is POST /compatibility over HTTP
 with a body of 9 to 14 KB. Its bar is for comparing; a text that was never seen is parsed first, and that is the libraries' time: of its processor
-time the Avro codec takes two thirds, the compiler for JSON Schema two thirds, the Protobuf parser four fifths. In R2 requests are due at fixed times, and what waits for others counts its waiting.
+time the Avro codec takes two thirds, the compiler for JSON Schema two thirds, Protobuf's parser and printer four fifths. In R2 requests are due at fixed times, and what waits for others counts its waiting.
 
 | row | measure | metric | ours | beside it | bar | verdict |
 |---|---|---|---|---|---|---|
