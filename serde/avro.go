@@ -19,7 +19,7 @@ type avroFormat struct {
 	root  *avroNode
 	count bool // values may take no bytes: they are counted first
 
-	// What another schema wrote, as this one reads it.
+	// What another schema wrote, as this one reads it; nil where that has to be found out value by value.
 	typedOf *cache[*avroFormat, *avro.Schema]
 	bareOf  *cache[*avroFormat, *avro.Schema]
 }
@@ -112,11 +112,25 @@ func (a *avroFormat) encode(v any) ([]byte, error) {
 
 // decode reads a payload of writer into a Go value.
 func (a *avroFormat) decode(writer *avroFormat, payload []byte, into any) error {
-	s, err := a.reading(writer, a.typedOf, func(f *avroFormat) *avro.Schema { return f.typed })
+	return a.readFrom(writer, a.typedOf, func(f *avroFormat) *avro.Schema { return f.typed }, payload, into)
+}
+
+// readFrom decodes a payload of writer as this schema has it. of is one of the two forms of a schema, known what that form has read so
+// far.
+func (a *avroFormat) readFrom(writer *avroFormat, known *cache[*avroFormat, *avro.Schema], of func(*avroFormat) *avro.Schema,
+	payload []byte, into any, options ...avro.Opt) error {
+	s, err := a.reading(writer, known, of)
 	if err != nil {
 		return err
 	}
-	return writer.decodeWith(s, payload, into)
+	if s != nil {
+		return writer.decodeWith(s, payload, into, options...)
+	}
+	b, err := a.madeOver(writer, payload)
+	if err != nil {
+		return err
+	}
+	return decodeAll(of(a), b, into, options...)
 }
 
 // decodeWith decodes what this schema wrote with a schema that reads it.
@@ -125,6 +139,10 @@ func (a *avroFormat) decodeWith(s *avro.Schema, payload []byte, into any, option
 	if a.count && a.root.tooMany(payload) {
 		return fmt.Errorf("%w: its %d bytes hold more than %d values", ErrMisfit, len(payload), maxValues(payload))
 	}
+	return decodeAll(s, payload, into, options...)
+}
+
+func decodeAll(s *avro.Schema, payload []byte, into any, options ...avro.Opt) error {
 	rest, err := s.Decode(payload, into, options...)
 	if err != nil {
 		return misfit(err)
@@ -135,7 +153,7 @@ func (a *avroFormat) decodeWith(s *avro.Schema, payload []byte, into any, option
 	return nil
 }
 
-// reading gives the schema that decodes what writer wrote into this one's form.
+// reading gives the schema that decodes what writer wrote into this one's form; nil when the library cannot say that for all values.
 func (a *avroFormat) reading(writer *avroFormat, known *cache[*avroFormat, *avro.Schema], of func(*avroFormat) *avro.Schema) (*avro.Schema, error) {
 	if writer == a {
 		return of(a), nil
@@ -143,7 +161,7 @@ func (a *avroFormat) reading(writer *avroFormat, known *cache[*avroFormat, *avro
 	return known.get(context.Background(), writer, func(context.Context) (*avro.Schema, error) {
 		s, err := avro.Resolve(of(writer), of(a))
 		if err != nil {
-			return nil, fmt.Errorf("%w: what it was written with cannot be read with the reader's schema: %s", ErrMisfit, sentence(err.Error()))
+			return nil, nil
 		}
 		return s, nil
 	})
@@ -166,12 +184,8 @@ func (a *avroFormat) text(writer format, _ []int, payload []byte) ([]byte, error
 	if !ok {
 		return nil, errors.New("the writer's schema is no Avro schema")
 	}
-	s, err := a.reading(w, a.bareOf, func(f *avroFormat) *avro.Schema { return f.bare })
-	if err != nil {
-		return nil, err
-	}
 	var v any
-	if err := w.decodeWith(s, payload, &v, avro.TaggedUnions()); err != nil {
+	if err := a.readFrom(w, a.bareOf, func(f *avroFormat) *avro.Schema { return f.bare }, payload, &v, avro.TaggedUnions()); err != nil {
 		return nil, err
 	}
 	j := avroWriter{limit: maxTextOf(payload)}

@@ -9,19 +9,24 @@ import (
 
 // avroNode is a type of an Avro schema with its names resolved: a type that is referred to is the same node everywhere.
 type avroNode struct {
-	kind     string // null, boolean, ... record, enum, fixed, array, map, union
-	name     string // full name of records, enums and fixed
-	logical  string
-	scale    int // of a decimal
-	size     int // of a fixed
-	symbols  map[string]bool
-	fields   []avroField
-	items    *avroNode // of an array and, its values, of a map
-	branches []*avroNode
+	kind        string   // null, boolean, ... record, enum, fixed, array, map, union
+	name        string   // full name of records, enums and fixed
+	aliases     []string // of those, as full names; one without a namespace also as it was written, which stands for any namespace
+	logical     string
+	scale       int // of a decimal
+	size        int // of a fixed
+	symbols     map[string]bool
+	fallback    string // the symbol that a reader takes for those that it does not know
+	hasFallback bool
+	fields      []avroField
+	places      map[string]int // of fields, by name
+	items       *avroNode      // of an array and, its values, of a map
+	branches    []*avroNode
 }
 
 type avroField struct {
 	name       string
+	aliases    []string
 	node       *avroNode
 	hasDefault bool
 }
@@ -32,6 +37,14 @@ func (n *avroNode) branch() string {
 		return n.name
 	}
 	return n.kind
+}
+
+// field finds a field of a record; nil when there is none.
+func (n *avroNode) field(name string) *avroField {
+	if i, ok := n.places[name]; ok {
+		return &n.fields[i]
+	}
+	return nil
 }
 
 // nullable gives the only branch beside null.
@@ -115,6 +128,7 @@ func (g *avroGraph) define(s *avro.SchemaNode, n *avroNode) {
 	if s.Type == "error" {
 		n.kind = "record"
 	}
+	n.fallback, n.hasFallback = s.EnumDefault, s.HasEnumDefault
 	n.symbols = map[string]bool{}
 	for _, symbol := range s.Symbols {
 		n.symbols[symbol] = true
@@ -123,10 +137,16 @@ func (g *avroGraph) define(s *avro.SchemaNode, n *avroNode) {
 	if i := strings.LastIndexByte(n.name, '.'); i >= 0 {
 		space = n.name[:i]
 	}
-	n.fields = make([]avroField, len(s.Fields))
+	for _, alias := range s.Aliases {
+		if n.aliases = append(n.aliases, alias); qualified(space, alias) != alias {
+			n.aliases = append(n.aliases, qualified(space, alias))
+		}
+	}
+	n.fields, n.places = make([]avroField, len(s.Fields)), make(map[string]int, len(s.Fields))
 	for i := range s.Fields {
 		f := &s.Fields[i]
-		n.fields[i] = avroField{name: f.Name, hasDefault: f.HasDefault}
+		n.fields[i] = avroField{name: f.Name, aliases: f.Aliases, hasDefault: f.HasDefault}
+		n.places[f.Name] = i
 		g.read(&f.Type, space, &n.fields[i].node)
 	}
 }

@@ -75,7 +75,9 @@ func newCodec[T any](r *Registry, o []Option) *Codec[T] {
 }
 
 // NewAvro makes a codec of Go values, mostly structs with tags like `avro:"name"`, that are written as Avro. With an empty schema, one
-// is made of the struct T. What was written with an older or newer schema is read as this schema has it, by Avro's rules.
+// is made of the struct T. What was written with an older or newer schema is read as this schema has it, by Avro's rules, and value by
+// value: a null where this schema takes only a string is an error, and the strings of the same writer are read. Writers that write nothing
+// but what this schema takes are read fastest.
 func NewAvro[T any](r *Registry, schema string, o ...Option) (*Codec[T], error) {
 	c := newCodec[T](r, o)
 	text := sr.Schema{Schema: schema, References: c.options.references}
