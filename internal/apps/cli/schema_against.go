@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -153,19 +154,25 @@ func (j *judge) verdict() *against {
 	return &j.result
 }
 
-// alike puts failures for the same reason together, in the order of partitions and offsets.
+// listIndex is a place in a list, in the path to what does not fit.
+var listIndex = regexp.MustCompile(`\[\d+\]`)
+
+// alike puts failures for the same reason together, wherever in a list it stands, in the order of partitions and offsets. The first of them
+// speaks for all.
 func alike(all []recordFailure) []recordFailure {
 	slices.SortFunc(all, func(a, b recordFailure) int {
 		return cmp.Or(cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Offset, b.Offset))
 	})
 	var out []recordFailure
+	at := map[[2]string]int{}
 	for _, f := range all {
-		at := slices.IndexFunc(out, func(o recordFailure) bool { return o.Schema == f.Schema && o.Reason == f.Reason })
-		if at < 0 {
-			out = append(out, f)
-		} else {
-			out[at].Records++
+		reason := [2]string{f.Schema, listIndex.ReplaceAllString(f.Reason, "[]")}
+		if i, ok := at[reason]; ok {
+			out[i].Records++
+			continue
 		}
+		at[reason] = len(out)
+		out = append(out, f)
 	}
 	return out
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -66,6 +67,20 @@ func TestAgainstRecords(t *testing.T) {
 	j := &judge{registry: registry, part: serde.Value}
 	if err := j.take(t.Context(), records[0]); !errors.Is(err, serde.ErrUnreachable) {
 		t.Error("a registry that is gone is no error")
+	}
+}
+
+// Lists differ in where the null stands, and not in what is wrong.
+func TestAlikeFailures(t *testing.T) {
+	failure := func(offset int64, schema, reason string) recordFailure {
+		return recordFailure{0, offset, schema, reason, 1}
+	}
+	got := alike([]recordFailure{failure(3, "schema id 1", "at lines[12].note: null"), failure(1, "schema id 1", "at lines[0].note: null"),
+		failure(2, "schema id 2", "at lines[0].note: null"), failure(4, "schema id 1", "at lines[0].name: null")})
+	want := []recordFailure{{0, 1, "schema id 1", "at lines[0].note: null", 2}, failure(2, "schema id 2", "at lines[0].note: null"),
+		failure(4, "schema id 1", "at lines[0].name: null")}
+	if !slices.Equal(got, want) {
+		t.Errorf("%+v", got)
 	}
 }
 
