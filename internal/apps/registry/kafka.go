@@ -83,7 +83,7 @@ func (l *kafkaLog) create(ctx context.Context, k *kadm.Client, replicas int16) e
 		err = made.Err
 	}
 	if errors.Is(err, kerr.TopicAlreadyExists) { // somebody was faster
-		if l.id, err = l.present(ctx); err != nil {
+		if l.id, err = l.appear(ctx); err != nil {
 			return err
 		}
 		return l.compacted(ctx, k)
@@ -125,6 +125,17 @@ func (l *kafkaLog) present(ctx context.Context) (kadm.TopicID, error) {
 		return kadm.TopicID{}, fmt.Errorf("the cluster cannot be asked about topic %s: %w", l.topic, err)
 	}
 	return meta.Topics[l.topic].ID, nil
+}
+
+// appear waits for a topic that the controller knows already and the broker that was asked does not yet.
+func (l *kafkaLog) appear(ctx context.Context) (kadm.TopicID, error) {
+	for tries := 1; ; tries++ {
+		id, err := l.present(ctx)
+		if !errors.Is(err, kerr.UnknownTopicOrPartition) || tries == missedMost || ctx.Err() != nil {
+			return id, err
+		}
+		pause(ctx, pollPause)
+	}
 }
 
 // recordLimit is the largest record that the client takes: its limit for a batch without what stands around the record.

@@ -239,6 +239,9 @@ func control[R any](h *Host, body any) (r R, err error) {
 	h.Control(body, func(reply any, code wire.ErrorCode) { c <- answer{reply, code} })
 	select {
 	case a := <-c:
+		if a.code == wire.NotController && h.meta.closing() {
+			<-h.meta.ended // then it is known why
+		}
 		if err := h.Err(); err != nil {
 			return r, err
 		}

@@ -320,6 +320,13 @@ func (m *metalog) putBack(q []question) {
 	m.mu.Unlock()
 }
 
+// closing: the log has ended or is about to.
+func (m *metalog) closing() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.closed
+}
+
 func (m *metalog) end() {
 	m.leads.Store(false)
 	if lost := m.lost(); lost != nil && !errors.Is(m.err, errClosed) {
