@@ -8,7 +8,7 @@ import (
 const environmentPrefix = "MILLRACE_"
 
 // reservedEnvironment are MILLRACE_ names that are no settings: fail points, seeds of tests, the command line's own.
-var reservedEnvironment = []string{"FAILPOINT", "SEED", "BOOTSTRAP", "CONFIG", "TEST_", "LAB_", "BENCH_"}
+var reservedEnvironment = []string{"FAILPOINT", "SEED", "BOOTSTRAP", "REGISTRY", "CONFIG", "TEST_", "LAB_", "BENCH_"}
 
 // environmentProperties turns MILLRACE_LOG_RETENTION_MS=1000 into log.retention.ms=1000. As in Kafka's container
 // images, _ stands for a dot, __ for an underscore and ___ for a hyphen.

@@ -42,6 +42,14 @@ func TestPrecedence(t *testing.T) {
 	}
 }
 
+// What the command line reads itself may stand in the environment of a node.
+func TestTheCommandLinesOwnEnvironment(t *testing.T) {
+	own := []string{"MILLRACE_BOOTSTRAP=localhost:9092", "MILLRACE_REGISTRY=http://localhost:8081"}
+	if _, _, err := Load(nil, own, nil); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestTypedValues(t *testing.T) {
 	s := load(t, "log.flush.before.ack=FALSE\nlog.cleaner.min.cleanable.ratio=0.25\nlog.dirs=/a , /b\nlog.retention.hours=-1\nlog.roll.hours=2\n")
 	if s.Bool("log.flush.before.ack") || s.Float("log.cleaner.min.cleanable.ratio") != 0.25 {
