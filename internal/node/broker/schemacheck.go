@@ -70,6 +70,7 @@ var schemasLater = refusal(wire.NotEnoughReplicas, "the schema registry of this 
 func (c *produceCall) checkSchemas(it *produceItem, policy *topicPolicy) *Produced {
 	schemas := c.r.b.schemas
 	if schemas == nil {
+		c.sayRefused(policy.schemas[0], c.r.b.clock.Now(), policy.schemas[0].noRegistry())
 		return refusal(wire.InvalidRecord, policy.schemas[0].noRegistry())
 	}
 	if c.schemasErr != nil {

@@ -494,10 +494,15 @@ func TestSchemaCheckLogsRefusals(t *testing.T) {
 
 // No registry: a topic that asks for the check takes nothing, and says what to do.
 func TestSchemaCheckWithoutARegistry(t *testing.T) {
-	n := schemaNode(t, nil, Options{})
+	var said strings.Builder
+	n := schemaNode(t, nil, Options{Log: slog.New(slog.NewTextHandler(&said, nil))})
 	p := n.produceBatch("both", 0, batchOf(t, batch.None, rec("k", idBytes(1))), 9)
 	if wire.ErrorCode(p.ErrorCode) != wire.InvalidRecord || !strings.Contains(*p.ErrorMessage, "no schema registry runs in this node: set schema.registry.listeners") {
 		t.Errorf("%+v", p)
+	}
+	n.produceBatch("both", 0, batchOf(t, batch.None, rec("k", idBytes(1))), 9)
+	if got := strings.Count(said.String(), "no schema registry runs in this node"); got != 1 {
+		t.Errorf("%d lines, want 1:\n%s", got, said.String())
 	}
 	if p := n.produceBatch("plain", 0, batchOf(t, batch.None, rec("k", "x")), 9); p.ErrorCode != 0 {
 		t.Errorf("%+v", p)
