@@ -29,13 +29,18 @@ func (c *tally) avro(seed uint64, reader, writer *schema.Parsed) error {
 	if err != nil {
 		return err
 	}
+	if r.Compatible() {
+		return c.avroReads(seed, rb, wb, writer)
+	}
 	if r.Example != nil {
 		return avroExampleBreaks(r.Example, rb, wb)
 	}
-	if !r.Compatible() {
-		explainBare(seed, r, reader, writer)
-		return nil
-	}
+	explainBare(seed, r, reader, writer)
+	return nil
+}
+
+// avroReads makes records of the writer, all of which the reader has to read.
+func (c *tally) avroReads(seed uint64, rb, wb *bookType, writer *schema.Parsed) error {
 	codec, err := writer.Avro.Codec()
 	if err != nil {
 		return err

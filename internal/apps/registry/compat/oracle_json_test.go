@@ -48,29 +48,29 @@ func (c *tally) json(seed uint64, reader, writer *schema.Parsed) error {
 	if err := c.verdict(r, reader, writer); err != nil {
 		return err
 	}
-	if r.Example != nil {
-		v, err := unmarshal(r.Example.Record)
-		if err != nil || wc.Validate(v) != nil || rc.Validate(v) == nil {
-			return fmt.Errorf("the example %s is none (%v)", r.Example.Record, err)
-		}
-	}
 	values := jsonValues(seed, reader, writer, wc)
 	lenient := Check(reader, writer, Options{Policy: Lenient})
-	if lenient.Compatible() {
-		if err := c.lenient(values, rc, reader, writer); err != nil {
-			return err
-		}
+	if err := c.lenient(lenient, values, rc, wc, reader, writer); err != nil {
+		return err
 	}
-	if !r.Compatible() {
-		if r.Example == nil && slices.ContainsFunc(values, func(v any) bool { return rc.Validate(v) != nil }) {
-			c.missed++
-			explainBare(seed, r, reader, writer)
-		}
-		return nil
-	}
-	if !lenient.Compatible() {
+	if r.Compatible() && !lenient.Compatible() {
 		return fmt.Errorf("strict takes it and lenient does not: %+v", lenient.Findings)
 	}
+	if r.Compatible() {
+		return c.jsonReads(values, rc)
+	}
+	if r.Example != nil {
+		return jsonExampleBreaks(r.Example, rc, wc)
+	}
+	if slices.ContainsFunc(values, func(v any) bool { return rc.Validate(v) != nil }) {
+		c.missed++
+		explainBare(seed, r, reader, writer)
+	}
+	return nil
+}
+
+// jsonReads asks the reader about values that the writer takes.
+func (c *tally) jsonReads(values []any, rc *jsonschema.Schema) error {
 	for _, v := range values {
 		err := rc.Validate(v)
 		if rule := jsonRule(err); rule != "" {
@@ -81,6 +81,14 @@ func (c *tally) json(seed uint64, reader, writer *schema.Parsed) error {
 		}
 	}
 	c.read(len(values))
+	return nil
+}
+
+func jsonExampleBreaks(e *Example, rc, wc *jsonschema.Schema) error {
+	v, err := unmarshal(e.Record)
+	if err != nil || wc.Validate(v) != nil || rc.Validate(v) == nil {
+		return fmt.Errorf("the example %s is none (%v)", e.Record, err)
+	}
 	return nil
 }
 
@@ -151,7 +159,16 @@ func pickOne[T any](rng *rand.Rand, from ...T) T { return from[rng.IntN(len(from
 
 // lenient checks what LENIENT promises: a record that only has properties which both schemas list, at the top and below, is read. A
 // property that one side does not list is what LENIENT leaves alone. It is asked where both describe plain objects.
-func (c *tally) lenient(values []any, rc *jsonschema.Schema, reader, writer *schema.Parsed) error {
+func (c *tally) lenient(r Result, values []any, rc, wc *jsonschema.Schema, reader, writer *schema.Parsed) error {
+	if err := consistent(r); err != nil {
+		return fmt.Errorf("LENIENT: %w", err)
+	}
+	if !r.Compatible() {
+		if r.Example == nil {
+			return nil
+		}
+		return jsonExampleBreaks(r.Example, rc, wc)
+	}
 	if !plainObjects(reader.JSON.Value) || !plainObjects(writer.JSON.Value) {
 		return nil
 	}

@@ -42,13 +42,18 @@ func (c *tally) protobuf(seed uint64, reader, writer *schema.Parsed) error {
 	if err != nil {
 		return err
 	}
+	if r.Compatible() {
+		return c.protoReads(seed, readers, writers)
+	}
 	if r.Example != nil {
 		return protoExampleBreaks(r.Example, readers, writers)
 	}
-	if !r.Compatible() {
-		explainBare(seed, r, reader, writer)
-		return nil
-	}
+	explainBare(seed, r, reader, writer)
+	return nil
+}
+
+// protoReads makes records of every message of the writer, all of which the reader has to read.
+func (c *tally) protoReads(seed uint64, readers, writers protoreflect.FileDescriptor) error {
 	read := 0
 	for _, md := range protoRoots(writers.Messages(), nil) {
 		values := schemagen.ProtobufValue(md)

@@ -88,8 +88,12 @@ func newTally() *tally {
 	return &tally{bare: map[Kind]int{}, known: map[string]int{}, features: map[string]int{}}
 }
 
-// verdict counts a verdict. Two schemas of the same text always fit.
+// verdict counts a verdict. Two schemas of the same text always fit, and what fits has nothing to show against it: whatever comes with
+// the verdict, it is the verdict alone that says which question is asked of the records.
 func (c *tally) verdict(r Result, reader, writer *schema.Parsed) error {
+	if err := consistent(r); err != nil {
+		return err
+	}
 	switch {
 	case r.Compatible():
 		c.compatible++
@@ -101,9 +105,19 @@ func (c *tally) verdict(r Result, reader, writer *schema.Parsed) error {
 	default:
 		c.incompatible++
 		c.bare[r.Findings[0].Kind]++
-		if r.Unshown == "" {
-			return fmt.Errorf("neither an example nor a word about why there is none: %+v", r.Findings)
-		}
+	}
+	return nil
+}
+
+// consistent tells what no verdict may be, whatever the schemas: compatible with something against it, or incompatible without a word.
+func consistent(r Result) error {
+	switch {
+	case r.Compatible() && r.Example != nil:
+		return fmt.Errorf("called compatible, with the counter-example %s (%s)", r.Example.Record, r.Example.Why)
+	case r.Compatible() && r.Unshown != "":
+		return fmt.Errorf("called compatible, with a word about an example: %s", r.Unshown)
+	case !r.Compatible() && r.Example == nil && r.Unshown == "":
+		return fmt.Errorf("neither an example nor a word about why there is none: %+v", r.Findings)
 	}
 	return nil
 }
