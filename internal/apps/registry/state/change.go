@@ -76,6 +76,7 @@ func (s *State) SetMode(r Rules, subject, mode string, force bool) ([]Write, *Er
 func (s *State) emptyGround(scope string) ([]Write, *Error) {
 	var writes []Write
 	for _, subject := range s.inScope(scope) {
+		writes = append(writes, s.keepHighest(ParseName(subject).Context)...)
 		for _, v := range slices.Backward(s.subjects[subject]) {
 			if !v.Deleted {
 				return nil, errorf(NotPermitted, "an import needs empty ground, but subject %q has schemas; delete it first or use force=true", subject)

@@ -56,6 +56,7 @@ func TestRegisterRefuses(t *testing.T) {
 		"an id outside of an import": {func(q *Registration) { q.ID = 9; q.Schema = record("z") }, NotPermitted},
 		"a version that is not next": {func(q *Registration) { q.Version = 5 }, InvalidSchema},
 		"a control letter":           {func(q *Registration) { q.Subject = "a\x01" }, InvalidSubject},
+		"the context for all":        {func(q *Registration) { q.Subject = ":*:x" }, InvalidSubject},
 		"the name for all":           {func(q *Registration) { q.Subject = "__GLOBAL" }, InvalidSubject},
 		"another type":               {func(q *Registration) { q.Schema = schema.Schema{Type: schema.JSON, Text: `{"type":"object"}`} }, Incompatible},
 		"a bad rule":                 {func(q *Registration) { q.Schema.RuleSet = &schema.RuleSet{DomainRules: []schema.Rule{{Name: "r"}}} }, InvalidRules},

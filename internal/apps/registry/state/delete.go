@@ -33,7 +33,7 @@ func (s *State) DeleteVersion(subject string, version int, permanent bool) ([]Wr
 	if !v.Deleted {
 		return nil, 0, errorf(VersionNotSoftDeleted, "version %d of subject %q is not deleted yet; delete it softly first", v.Version, subject)
 	}
-	writes := s.tombstones(logicalKey{keySchema, subject, v.Version})
+	writes := append(s.keepHighest(v.Context()), s.tombstones(logicalKey{keySchema, subject, v.Version})...)
 	if len(s.subjects[subject]) == 1 {
 		writes = append(writes, s.dropSettings(subject)...)
 	}
@@ -96,7 +96,7 @@ func (s *State) DeleteSubject(subject string, permanent bool) ([]Write, []int, *
 		last := numbers[len(numbers)-1]
 		return s.puts(logicalKey{kind: keyDelete, name: subject}, marshal(subjectVersionValue{subject, last})), numbers, nil
 	}
-	var writes []Write
+	writes := s.keepHighest(ParseName(subject).Context)
 	for _, v := range slices.Backward(versions) { // later versions may refer to earlier ones
 		writes = append(writes, s.tombstones(logicalKey{keySchema, subject, v.Version})...)
 	}

@@ -10,6 +10,7 @@
 //
 //	S1  The State after a replay, after a replay of the compacted log and the live State are equal.
 //	S2  Within a context an id has one content for ever, and a content gets one id unless an import says otherwise.
+//	    An id that was deleted for good is not given again (highest).
 //	S3  A deletion tombstones every form of the key that was seen in the log: compaction works on bytes, and releases differ in the
 //	    order of fields and in "magic".
 package state

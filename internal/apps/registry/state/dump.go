@@ -7,8 +7,7 @@ import (
 	"strings"
 )
 
-// Dump is the whole state as text, for tests and for comparing two registries. The next ids are left out: compaction takes away the
-// trace of an id that was deleted for good.
+// Dump is the whole state as text, for tests and for comparing two registries.
 func (s *State) Dump() string {
 	var b strings.Builder
 	for _, subject := range slices.Sorted(maps.Keys(s.subjects)) {
@@ -18,6 +17,7 @@ func (s *State) Dump() string {
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.contexts)) {
 		c := s.contexts[name]
+		fmt.Fprintf(&b, "highest of %s: %+v, kept %+v\n", name, c.highest, c.kept)
 		if len(c.versions) == 0 {
 			continue
 		}

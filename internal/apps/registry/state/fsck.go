@@ -8,7 +8,7 @@ import (
 
 // Finding is a fault of the log.
 type Finding struct {
-	Kind    string  `json:"kind"` // DOUBLED_ID, UNREADABLE, UNDEAD, DANGLING_REFERENCE, DOUBLED_SCHEMA
+	Kind    string  `json:"kind"` // DOUBLED_ID, OUT_OF_RANGE, UNREADABLE, UNDEAD, DANGLING_REFERENCE, DOUBLED_SCHEMA
 	Subject string  `json:"subject,omitempty"`
 	Version int     `json:"version,omitempty"`
 	ID      int     `json:"id,omitempty"`
@@ -25,6 +25,11 @@ func doubledID(n, other *Version) Finding {
 func (s *State) unreadable(l logicalKey, r Record, why string) {
 	s.findings[l] = Finding{Kind: "UNREADABLE", Subject: l.name, Version: l.version,
 		Words: fmt.Sprintf("the record at offset %d is ignored: %s", r.Offset, why)}
+}
+
+func outOfRange(l logicalKey, id int, r Record) Finding {
+	return Finding{Kind: "OUT_OF_RANGE", Subject: l.name, Version: l.version, ID: id,
+		Words: fmt.Sprintf("the record at offset %d is ignored: version %d with id %d, but versions and ids go from 1 to %d", r.Offset, l.version, id, MaxID)}
 }
 
 // Fsck is everything that is wrong with the log, in a fixed order.

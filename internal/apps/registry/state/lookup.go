@@ -221,8 +221,11 @@ func (s *State) Uses(id int, subject string, f Filter) []*Version {
 	return shown
 }
 
-// MaxID is the highest id of a version's context.
-func (s *State) MaxID(v *Version) int { return s.contexts[v.Context()].highest }
+// MaxID is the highest id that the context of a version ever had.
+func (s *State) MaxID(v *Version) int {
+	h := s.contexts[v.Context()].highest
+	return max(h.Counted, h.Beyond)
+}
 
 // ContextID is an id in its context.
 type ContextID struct {

@@ -80,7 +80,7 @@ func validSubject(subject string, settings bool) bool {
 	if n.Subject == globalSubject || n.Subject == emptySubject {
 		return false
 	}
-	return settings || n.Context != GlobalContext
+	return n.Context != "*" && (settings || n.Context != GlobalContext)
 }
 
 // settingsSubject is the subject under which settings are kept: empty for the default context, which is the global level of old.

@@ -40,6 +40,7 @@ const (
 //	{"keytype":"SCHEMA","subject":"s","version":1,"magic":1}
 //	{"keytype":"CONFIG","subject":"s","magic":0}      no subject: the default context
 //	{"keytype":"CONTEXT","tenant":"default","context":".c","magic":0}
+//	{"keytype":"NOOP","context":".c","magic":0}       ours alone, see highest
 type key struct {
 	Type    string  `json:"keytype"`
 	Subject *string `json:"subject,omitempty"`
@@ -58,7 +59,7 @@ type logicalKey struct {
 
 func (k key) logical() logicalKey {
 	switch k.Type {
-	case keyContext:
+	case keyContext, keyNoop:
 		return logicalKey{kind: k.Type, name: k.Context}
 	case keySchema:
 		return logicalKey{k.Type, deref(k.Subject), k.Version}
@@ -79,6 +80,8 @@ func (l logicalKey) bytes() []byte {
 	switch {
 	case l.kind == keyContext:
 		k.Tenant, k.Context = "default", l.name
+	case l.kind == keyNoop:
+		k.Context = l.name
 	case l.kind == keySchema:
 		k.Subject, k.Magic = &l.name, 1
 	case l.name != "" || l.kind != keyConfig && l.kind != keyMode && l.kind != keyClear:

@@ -98,6 +98,12 @@ func (s *State) candidate(q Registration) (*candidate, *Error) {
 	if q.ID < 0 && c.mode != ReadWrite {
 		return nil, errorf(NotPermitted, "subject %q is in mode %s; set READWRITE, or give the id to import", q.Subject, c.mode)
 	}
+	if q.Version > MaxVersion {
+		return nil, errorf(InvalidVersion, "%d is no version; the largest is %d", q.Version, MaxVersion)
+	}
+	if q.ID == 0 || q.ID > MaxID {
+		return nil, errorf(IDDoesNotMatch, "%d is no id; give one from 1 to %d", q.ID, MaxID)
+	}
 	for _, v := range s.subjects[q.Subject] {
 		c.next = max(c.next, v.Version+1)
 		if v.Deleted {
@@ -280,9 +286,16 @@ func (s *State) place(c *candidate) ([]Write, *Version, *Error) {
 	if n.Version <= 0 {
 		n.Version = c.next
 	}
+	if n.Version > MaxVersion {
+		return nil, nil, errorf(NotPermitted, "subject %q has no version left to give: it has version %d, the largest", c.Subject, MaxVersion)
+	}
 	context := ParseName(c.Subject).Context
 	if n.ID < 0 {
-		n.ID = s.known(context).free()
+		id, ok := s.known(context).free()
+		if !ok {
+			return nil, nil, errorf(NotPermitted, "context %q has no id left to give: all up to %d are used up", context, MaxID)
+		}
+		n.ID = id
 	} else if other := s.otherContent(context, n); other != nil {
 		return nil, nil, errorf(NotPermitted, "id %d belongs to another schema, version %d of subject %q", n.ID, other.Version, other.Subject)
 	}
@@ -296,14 +309,6 @@ func (s *State) place(c *candidate) ([]Write, *Version, *Error) {
 		}
 	}
 	return append(writes, s.write(n)...), n, nil
-}
-
-func (c *ids) free() int {
-	for id := c.highest + 1; ; id++ {
-		if len(c.versions[id]) == 0 {
-			return id
-		}
-	}
 }
 
 func (s *State) otherContent(context string, n *Version) *Version {

@@ -49,7 +49,8 @@ type schemaKey struct {
 type ids struct {
 	versions map[int][]*Version // by id, in the order of subject and version
 	digests  map[schema.Digest][]int
-	highest  int // id ever seen
+	highest  highest
+	kept     highest // what a record of its own says of it
 }
 
 // forms are the bytes under which a logical key was seen.
@@ -83,7 +84,7 @@ func (s *State) Apply(r Record) {
 		return
 	}
 	l := k.logical()
-	if k.Type == keyNoop {
+	if k.Type == keyNoop && l.name == "" {
 		return
 	}
 	s.remember(l, r)
@@ -146,6 +147,8 @@ func (s *State) tombstone(l logicalKey) {
 		delete(s.modes, l.name)
 	case keyContext:
 		delete(s.named, l.name)
+	case keyNoop:
+		s.context(l.name).kept = highest{}
 	}
 }
 
@@ -167,6 +170,8 @@ func (s *State) put(l logicalKey, r Record) {
 		}
 	case keyContext:
 		s.named[l.name] = true
+	case keyNoop:
+		err = s.putHighest(l.name, r.Value)
 	case keyDelete:
 		var v subjectVersionValue
 		if err = json.Unmarshal(r.Value, &v); err == nil {
@@ -185,8 +190,8 @@ func (s *State) putSchema(l logicalKey, r Record) error {
 	if err := decodeSchema(r.Value, &v); err != nil {
 		return err
 	}
-	if l.version < 1 {
-		s.unreadable(l, r, "its version is below 1")
+	if l.version < 1 || l.version > MaxVersion || v.ID < 1 || v.ID > MaxID {
+		s.findings[l] = outOfRange(l, v.ID, r)
 		return nil
 	}
 	text := v.schema()
@@ -222,7 +227,7 @@ func (s *State) add(n *Version) {
 	s.subjects[n.Subject] = slices.Insert(versions[:len(versions):len(versions)], at, n)
 	s.schemas++
 	c := s.context(n.Context())
-	c.highest = max(c.highest, n.ID)
+	c.highest = c.highest.with(n.ID)
 	c.share(n)
 	c.versions[n.ID] = insertSorted(c.versions[n.ID], n)
 	if has := c.digests[n.Digest]; !slices.Contains(has, n.ID) {
