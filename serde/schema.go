@@ -95,26 +95,53 @@ type Text struct {
 // payload that such a program could not read is an error. With nil it is what was written. When the error is of the payload and not of
 // the look-up, ID and Schema are filled in all the same.
 func (r *Registry) Read(ctx context.Context, record *kgo.Record, part Part, reader *Schema) (Text, error) {
+	t, _, err := r.read(ctx, record, part, reader)
+	return t, err
+}
+
+// ReadWhole is Read for a reader that has to see everything: of Protobuf, which turns what it does not understand into unknown fields, a
+// payload is an error too when a field that both schemas declare comes out empty or with another value. A field that the reader does not
+// declare may go.
+func (r *Registry) ReadWhole(ctx context.Context, record *kgo.Record, part Part, reader *Schema) (Text, error) {
+	t, written, err := r.read(ctx, record, part, reader)
+	if err != nil || reader == nil {
+		return t, err
+	}
+	if p, ok := reader.format.(*protobuf); ok {
+		if err := p.loss(t.Schema.format.(*protobuf), written.index, written.payload); err != nil {
+			return t, fmt.Errorf("%s: %w", t.ID, err)
+		}
+	}
+	return t, nil
+}
+
+// written is a payload, with the path to its Protobuf message.
+type written struct {
+	index   []int
+	payload []byte
+}
+
+func (r *Registry) read(ctx context.Context, record *kgo.Record, part Part, reader *Schema) (Text, written, error) {
 	id, after, payload, err := split(record, part)
 	if err != nil {
-		return Text{}, err
+		return Text{}, written{}, err
 	}
 	t := Text{ID: id}
 	if t.Schema, err = r.Schema(ctx, id); err != nil {
-		return t, err
+		return t, written{}, err
 	}
 	index, payload, err := t.Schema.path(id, after, payload)
 	if err != nil {
-		return t, fmt.Errorf("%s: %w", id, err)
+		return t, written{}, fmt.Errorf("%s: %w", id, err)
 	}
 	t.Record = t.Schema.recordAt(index)
 	if reader == nil {
 		reader = t.Schema
 	}
 	if t.JSON, err = reader.text(t.Schema, index, payload); err != nil {
-		return t, fmt.Errorf("%s: %w", id, err)
+		return t, written{}, fmt.Errorf("%s: %w", id, err)
 	}
-	return t, nil
+	return t, written{index, payload}, nil
 }
 
 // recordAt is the name of what was written.

@@ -24,6 +24,7 @@ var schemaFiles = map[string]string{
 	"order.json": `{"title":"Order","type":"object","required":["id"],"properties":{"id":{"type":"integer"}}}`,
 	"order.proto": `syntax = "proto3"; package shop; import "customer.proto";
 message Order { int64 id = 1; Customer customer = 2; message Line { string article = 1; } }`,
+	"note.proto":     `syntax = "proto3"; message Note { int64 id = 1; string text = 2; }`,
 	"customer.proto": `syntax = "proto3"; package shop; message Customer { string name = 1; }`,
 }
 

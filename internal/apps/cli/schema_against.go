@@ -101,7 +101,7 @@ func (a *app) tryRecords(ctx context.Context, b schemaBody, subject, topic strin
 // take reads a record. Only a registry that is gone is an error.
 func (j *judge) take(ctx context.Context, r *kgo.Record) error {
 	j.result.Records++
-	text, err := j.registry.Read(ctx, r, j.part, j.candidate)
+	text, err := j.registry.ReadWhole(ctx, r, j.part, j.candidate)
 	switch {
 	case errors.Is(err, serde.ErrUnreachable):
 		return err
@@ -118,17 +118,24 @@ func (j *judge) take(ctx context.Context, r *kgo.Record) error {
 		j.result.Read++
 		return nil
 	}
+	_, worse := j.registry.Read(ctx, r, j.part, nil)
+	switch {
+	case errors.Is(worse, serde.ErrUnreachable):
+		return worse
+	case worse != nil:
+		j.result.Broken++
+		j.result.Damages = append(j.result.Damages, j.failure(r, worse))
+	default:
+		j.result.Failed++
+		j.result.Failures = append(j.result.Failures, j.failure(r, err))
+	}
+	return nil
+}
+
+func (j *judge) failure(r *kgo.Record, err error) recordFailure {
 	id, _ := serde.FindID(r, j.part)
 	reason := strings.TrimPrefix(err.Error(), id.String()+": ")
-	f := recordFailure{Partition: r.Partition, Offset: r.Offset, Schema: id.String(), Reason: reason, Records: 1}
-	if _, worse := j.registry.Read(ctx, r, j.part, nil); worse != nil {
-		j.result.Broken++
-		j.result.Damages = append(j.result.Damages, f)
-		return nil
-	}
-	j.result.Failed++
-	j.result.Failures = append(j.result.Failures, f)
-	return nil
+	return recordFailure{Partition: r.Partition, Offset: r.Offset, Schema: id.String(), Reason: reason, Records: 1}
 }
 
 // plain is a record that no serializer of the registry wrote. JSON may be valid under a schema all the same.

@@ -24,6 +24,12 @@ func TestAgainstRecords(t *testing.T) {
 	for i, record := range records {
 		record.Topic, record.Partition, record.Offset = "orders", int32(i%2), int64(i)
 	}
+	proto := produceOptions{valueSchema: schemaFlags{protobuf: r.file("note.proto"), subject: "proto"}}
+	for i, line := range []string{`{"id":1,"text":"a"}`, `{"id":2}`, `{}`} {
+		record := r.must(line, proto)
+		record.Topic, record.Partition, record.Offset = "orders", int32(i%2), int64(20+i)
+		records = append(records, record)
+	}
 	var b bytes.Buffer
 	for _, candidate := range []struct {
 		name, kind, text string
@@ -33,6 +39,8 @@ func TestAgainstRecords(t *testing.T) {
 		{"a note that may not be missing", "AVRO", `{"type":"record","name":"Order","namespace":"shop","fields":[{"name":"id","type":"long"},{"name":"note","type":"string"}]}`, false},
 		{"another record", "AVRO", `{"type":"record","name":"Payment","namespace":"shop","fields":[{"name":"sum","type":"long"}]}`, true},
 		{"JSON with small ids", "JSON", `{"title":"Order","type":"object","properties":{"id":{"type":"integer","maximum":3}}}`, false},
+		{"Protobuf with other types under the same numbers", "PROTOBUF", `syntax = "proto3"; message Note { string id = 1; int32 text = 2; }`, false},
+		{"Protobuf with one field less", "PROTOBUF", `syntax = "proto3"; message Note { int64 id = 1; }`, false},
 	} {
 		registry, err := r.serdeRegistry()
 		if err != nil {
