@@ -69,16 +69,17 @@ func (s *State) Register(ctx context.Context, r Rules, q Registration) ([]Write,
 	return s.place(c)
 }
 
-// registered is the live version that has the schema already, when nothing in the settings would change the schema.
+// registered is the live version that has the schema already: as it came or, where settings fill in, as it would be filled.
 func (s *State) registered(ctx context.Context, r Rules, q Registration) (*Version, *Error) {
-	config := s.ConfigInScope(q.Subject)
-	defaults := config.DefaultMetadata != nil || config.OverrideMetadata != nil || config.DefaultRuleSet != nil || config.OverrideRuleSet != nil
-	if defaults || q.Version > 0 || q.Propagate || strings.TrimSpace(q.Schema.Text) == "" {
+	if q.Version > 0 || q.Propagate || strings.TrimSpace(q.Schema.Text) == "" {
 		return nil, nil
 	}
 	text, err := s.Read(ctx, r, q.Subject, q.Schema, q.Normalize)
 	if err != nil {
 		return nil, nil // the steps of the registration say what is wrong with it, after the mode
+	}
+	if config := s.ConfigInScope(q.Subject); config.fills() && !importing(s.ModeInScope(q.Subject)) {
+		text = config.sought(text, s.Version(q.Subject, Latest, LiveOnly))
 	}
 	v := s.find(ctx, r, q.Subject, text, LiveOnly, q.Version == Latest)
 	if v == nil || q.ID >= 0 && q.ID != v.ID {
@@ -147,6 +148,21 @@ func (c Config) fill(text schema.Schema, previous *Version) schema.Schema {
 	return text
 }
 
+// fills tells whether settings give metadata or rules to schemas.
+func (c Config) fills() bool {
+	return c.DefaultMetadata != nil || c.OverrideMetadata != nil || c.DefaultRuleSet != nil || c.OverrideRuleSet != nil
+}
+
+// sought is what a registration of a schema looks for: with what it would be given, but without a confluent:version that it did not
+// bring itself. A registration numbers that anew, so two registrations of one schema never agree on it.
+func (c Config) sought(text schema.Schema, previous *Version) schema.Schema {
+	filled := c.fill(text, previous)
+	if !hasVersion(text.Metadata) {
+		filled.Metadata = withoutVersion(filled.Metadata)
+	}
+	return filled
+}
+
 func hasVersion(m *schema.Metadata) bool {
 	return m != nil && m.Properties[schema.ConfluentVersion] != ""
 }
@@ -211,25 +227,35 @@ func (s *State) Read(ctx context.Context, r Rules, subject string, text schema.S
 	return stored, err
 }
 
-// same is the live version of the subject with the candidate's content. It also settles the candidate's id when the context knows the
-// content from elsewhere.
+// same is the live version of the subject with the candidate's content, or but for confluent:version: the candidate carries the number
+// that it would get. The next version, if that was asked for, is there already when the newest one is the same; so is, in an import, the
+// version with the number that was given. It also settles the candidate's id when the context knows the content from elsewhere.
 func (s *State) same(ctx context.Context, r Rules, c *candidate) *Version {
-	for _, id := range s.known(ParseName(c.Subject).Context).digests[c.digest] {
-		if c.ID >= 0 && c.ID != id {
-			continue
+	asked := func(id int) bool { return c.ID < 0 || c.ID == id }
+	known := slices.DeleteFunc(slices.Clone(s.known(ParseName(c.Subject).Context).digests[c.digest]), func(id int) bool { return !asked(id) })
+	for _, id := range known {
+		same := func(v *Version) bool {
+			return v.ID == id && v.Digest == c.digest && (c.Version == 0 || c.Version == v.Version && importing(c.mode))
 		}
-		if v := live(c.live, func(v *Version) bool { return v.ID == id && v.Digest == c.digest }); v != nil && c.Version == 0 {
+		if v := live(c.live, same); v != nil {
 			return v
 		}
-		c.ID = id
-		break
 	}
-	if c.Version != 0 {
-		return nil
+	if c.Version <= 0 {
+		among := c.live
+		if c.Version == Latest && len(among) > 0 {
+			among = among[len(among)-1:]
+		}
+		bare := c.stored
+		bare.Metadata = withoutVersion(bare.Metadata)
+		if v := live(among, func(v *Version) bool { return asked(v.ID) && s.matches(ctx, r, c.parsed, bare, v) }); v != nil {
+			return v
+		}
 	}
-	return live(c.live, func(v *Version) bool {
-		return (c.ID < 0 || c.ID == v.ID) && s.matches(ctx, r, c.parsed, c.stored, v)
-	})
+	if len(known) > 0 {
+		c.ID = known[0]
+	}
+	return nil
 }
 
 // live is the newest version that fits.
@@ -422,6 +448,5 @@ func (s *State) findUnder(ctx context.Context, r Rules, subject string, q Lookup
 		return nil, nil
 	}
 	// As a registration would: with the metadata and rules that it would be given.
-	filled := s.ConfigInScope(subject).fill(text, latest)
-	return s.find(ctx, r, subject, filled, f, false), nil
+	return s.find(ctx, r, subject, s.ConfigInScope(subject).sought(text, latest), f, false), nil
 }
