@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/twmb/avro"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -18,7 +19,7 @@ type Codec[T any] struct {
 	options  options
 	own      *cache[struct{}, *Schema] // the schema given with the codec: fetched once it is needed, since its references may be
 	fetch    func(context.Context) (*Schema, error)
-	encode   func(s *Schema, v T) (payload []byte, index []int, err error)
+	encode   func(own, s *Schema, v T) (payload []byte, index []int, err error)
 	decode   func(own, writer *Schema, index []int, payload []byte) (T, error)
 }
 
@@ -44,7 +45,7 @@ func Subject(name SubjectName) Option { return func(o *options) { o.subject = na
 func NoRegister() Option { return func(o *options) { o.register = false } }
 
 // UseLatest writes with the newest version in the subject, whatever schema the codec was made with. A newer version is taken up within
-// a minute. Nothing is registered.
+// a minute. Nothing is registered. Fields of an Avro schema that the Go type lacks get their defaults.
 func UseLatest() Option { return func(o *options) { o.latest = true } }
 
 // UseID writes with the schema of this id or GUID, whatever schema the codec was made with. Nothing is registered.
@@ -88,12 +89,21 @@ func NewAvro[T any](r *Registry, schema string, o ...Option) (*Codec[T], error) 
 		}
 		text.Schema = inferred.String()
 	}
-	c.encode = func(s *Schema, v T) ([]byte, []int, error) {
+	shape := sync.OnceValue(avroShape[T])
+	c.encode = func(own, s *Schema, v T) ([]byte, []int, error) {
 		a, err := formatOf[*avroFormat](s)
 		if err != nil {
 			return nil, nil, err
 		}
 		payload, err := a.encode(&v)
+		if err == nil {
+			return payload, nil, nil
+		}
+		o, no := formatOf[*avroFormat](own)
+		if no != nil || o == a {
+			return nil, nil, err
+		}
+		payload, err = a.encodeFilled(o, shape(), &v, err)
 		return payload, nil, err
 	}
 	c.decode = func(own, writer *Schema, _ []int, payload []byte) (v T, err error) {
@@ -115,7 +125,7 @@ func NewAvro[T any](r *Registry, schema string, o ...Option) (*Codec[T], error) 
 func NewJSON[T any](r *Registry, schema string, o ...Option) (*Codec[T], error) {
 	c := newCodec[T](r, o)
 	text := sr.Schema{Schema: schema, Type: sr.TypeJSON, References: c.options.references}
-	c.encode = func(s *Schema, v T) ([]byte, []int, error) {
+	c.encode = func(_, s *Schema, v T) ([]byte, []int, error) {
 		j, err := formatOf[*jsonFormat](s)
 		if err != nil {
 			return nil, nil, err
@@ -148,7 +158,7 @@ func NewJSON[T any](r *Registry, schema string, o ...Option) (*Codec[T], error) 
 func NewText(r *Registry, schema sr.Schema, o ...Option) (*Codec[json.RawMessage], error) {
 	c := newCodec[json.RawMessage](r, o)
 	schema.References = append(slices.Clip(schema.References), c.options.references...)
-	c.encode = func(s *Schema, v json.RawMessage) ([]byte, []int, error) {
+	c.encode = func(_, s *Schema, v json.RawMessage) ([]byte, []int, error) {
 		if c.options.message != "" {
 			var err error
 			if s, err = s.Message(c.options.message); err != nil {
@@ -220,11 +230,11 @@ func (c *Codec[T]) Value(ctx context.Context, r *kgo.Record) (T, error) {
 func (c *Codec[T]) Key(ctx context.Context, r *kgo.Record) (T, error) { return c.get(ctx, r, Key) }
 
 func (c *Codec[T]) set(ctx context.Context, r *kgo.Record, part Part, v T) error {
-	s, err := c.writing(ctx, r.Topic, part)
+	own, s, err := c.writing(ctx, r.Topic, part)
 	if err != nil {
 		return fmt.Errorf("the %s cannot be encoded: %w", part, err)
 	}
-	payload, index, err := c.encode(s, v)
+	payload, index, err := c.encode(own, s, v)
 	if err != nil {
 		return fmt.Errorf("the %s cannot be encoded: %s: %w", part, s, err)
 	}
@@ -287,11 +297,10 @@ func (c *Codec[T]) context(own *Schema, topic string, part Part) string {
 	return contextOf(subject)
 }
 
-// writing is the schema to write with, and its id.
-func (c *Codec[T]) writing(ctx context.Context, topic string, part Part) (*Schema, error) {
-	own, err := c.schema(ctx)
-	if err != nil {
-		return nil, err
+// writing gives the codec's own schema and the one to write with, which has its id.
+func (c *Codec[T]) writing(ctx context.Context, topic string, part Part) (own, s *Schema, err error) {
+	if own, err = c.schema(ctx); err != nil {
+		return nil, nil, err
 	}
 	record := ""
 	if own != nil {
@@ -299,15 +308,17 @@ func (c *Codec[T]) writing(ctx context.Context, topic string, part Part) (*Schem
 	}
 	subject, err := c.options.subject(topic, part, record)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	switch {
 	case c.options.id != ID{}:
-		return c.registry.schema(ctx, c.options.id, contextOf(subject))
+		s, err = c.registry.schema(ctx, c.options.id, contextOf(subject))
 	case c.options.latest:
-		return c.registry.Version(ctx, subject, Latest)
+		s, err = c.registry.Version(ctx, subject, Latest)
 	case own == nil:
-		return nil, errors.New("there is no schema to write with: give one, UseLatest or UseID")
+		err = errors.New("there is no schema to write with: give one, UseLatest or UseID")
+	default:
+		s, err = c.registry.write(ctx, subject, own, &c.options)
 	}
-	return c.registry.write(ctx, subject, own, &c.options)
+	return own, s, err
 }

@@ -31,7 +31,7 @@ func NewProtobuf[T proto.Message](r *Registry, o ...Option) (*Codec[T], error) {
 	}
 	own.format.(*protobuf).message = message
 	c.fetch = func(context.Context) (*Schema, error) { return own, nil }
-	c.encode = func(s *Schema, v T) ([]byte, []int, error) {
+	c.encode = func(_, s *Schema, v T) ([]byte, []int, error) {
 		p, err := formatOf[*protobuf](s)
 		if err != nil {
 			return nil, nil, err
