@@ -18,6 +18,7 @@ const (
 	SchemaAdded                     Kind = "SCHEMA_ADDED"
 	EnumArrayNarrowed               Kind = "ENUM_ARRAY_NARROWED"
 	SumTypeNarrowed                 Kind = "SUM_TYPE_NARROWED"
+	CombinedTypeChanged             Kind = "COMBINED_TYPE_CHANGED"
 	ProductTypeExtended             Kind = "PRODUCT_TYPE_EXTENDED"
 	NotTypeExtended                 Kind = "NOT_TYPE_EXTENDED"
 	RequiredAttributeAdded          Kind = "REQUIRED_ATTRIBUTE_ADDED"
@@ -202,34 +203,26 @@ func (w *jsonWalk) granted(r schema.JSONNode, f facts) []jsonSpot {
 	if len(spots) == 0 {
 		return nil
 	}
-	for i, p := range f.parts {
-		for _, keyword := range [...]string{"anyOf", "oneOf"} {
-			alternatives := listed(w.writer, p, keyword)
-			if len(alternatives) == 0 {
-				continue
+	for _, keyword := range [...]string{"oneOf", "anyOf"} { // oneOf first: see mayGrow
+		for i, p := range f.parts {
+			if alternatives := listed(w.writer, p, keyword); len(alternatives) > 0 {
+				return w.grantedByEach(r, f, i, keyword, alternatives)
 			}
-			first := true
-			for _, a := range alternatives {
-				more := facts{doc: f.doc, types: f.types, never: f.never}
-				more.parts = append(more.parts, f.parts[:i]...)
-				more.parts = append(more.parts, f.parts[i+1:]...)
-				more.add(withoutKeyword(p, keyword), w.budget)
-				more.add(a, w.budget)
-				if bad := w.granted(r, more); len(bad) > 0 {
-					if first {
-						spots = nil
-					}
-					first = false
-					spots = append(spots, bad...)
-				}
-			}
-			if first {
-				return nil
-			}
-			return spots
 		}
 	}
 	return spots
+}
+
+// grantedByEach asks a schema of the reader against each alternative of part i.
+func (w *jsonWalk) grantedByEach(r schema.JSONNode, f facts, i int, keyword string, alternatives []schema.JSONNode) []jsonSpot {
+	var bad []jsonSpot
+	for j, a := range alternatives {
+		more := f.chosen(i, keyword, alternatives, j)
+		more.add(withoutKeyword(f.parts[i], keyword), w.budget)
+		more.add(a, w.budget)
+		bad = append(bad, w.granted(r, more)...)
+	}
+	return bad
 }
 
 // withoutKeyword is a part whose alternatives are being taken one by one. What it says of all that its other keywords leave is dropped:
@@ -664,18 +657,14 @@ func (w *jsonWalk) combinations(r schema.JSONNode, f facts) []jsonSpot {
 // oneOfMany demands that one of the reader's alternatives takes all the facts allow; types and listed values are taken one by one.
 func (w *jsonWalk) oneOfMany(r schema.JSONNode, f facts, keyword string) []jsonSpot {
 	list := listed(w.reader, r, keyword)
-	if len(list) == 0 {
+	if len(list) == 0 || len(list) > 1 && w.sameGroup(r, f, keyword) {
 		return nil
 	}
 	if w.exact && keyword == "oneOf" && len(list) > 1 {
-		if w.sameGroup(r, f, keyword) {
-			return nil
-		}
 		return w.spot(r, f, "/"+keyword, SumTypeNarrowed, "the alternatives are not the writer's; keep them as they are")
 	}
-	takes := func(f facts) bool {
-		return slices.ContainsFunc(list, func(c schema.JSONNode) bool { return len(w.granted(c, f)) == 0 })
-	}
+	once := keyword == "oneOf" && len(list) > 1 && !w.mayGrow(f)
+	takes := func(f facts) bool { return w.taken(list, f, once) }
 	if takes(f) {
 		return nil
 	}
@@ -696,28 +685,14 @@ func (w *jsonWalk) oneOfMany(r schema.JSONNode, f facts, keyword string) []jsonS
 		}
 	}
 	if values, ok := f.values(); ok && !all {
-		all = !slices.ContainsFunc(values, func(v *schema.Value) bool {
-			return !slices.ContainsFunc(list, func(c schema.JSONNode) bool { return w.fits(c, v) })
-		})
+		all = !slices.ContainsFunc(values, func(v *schema.Value) bool { return !w.fitsOne(list, v, once) })
 	}
-	if all {
+	switch {
+	case all:
 		return nil
+	case once && w.taken(list, f, false):
+		return w.spot(r, f, "/"+keyword, CombinedTypeChanged,
+			"what the writer may write here can fit two of the reader's alternatives, which oneOf refuses; keep anyOf, or make the alternatives exclude each other")
 	}
 	return w.spot(r, f, "/"+keyword, SumTypeNarrowed, "none of the reader's alternatives takes all that the writer may write here; keep the alternatives, or add one that does")
-}
-
-// excluded tells whether nothing that the facts allow fits a schema of the reader.
-func (w *jsonWalk) excluded(n schema.JSONNode, f facts) bool {
-	inner := factsOf(w.reader, n, w.budget)
-	if inner.never || w.possible(inner)&w.possible(f) == 0 {
-		return true
-	}
-	// The writer's own not says so, if it refuses at least as much: then the roles are turned round.
-	turned := w.turnRound()
-	for _, p := range f.parts {
-		if own, ok := w.writer.Child(p, "not"); ok && len(turned.compare(own, n)) == 0 {
-			return true
-		}
-	}
-	return false
 }

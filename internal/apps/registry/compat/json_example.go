@@ -112,8 +112,55 @@ func (m *jsonMaker) leaves(s jsonSpot) []any {
 			list = append(list, m.ofLength(s, int(n)+1)...)
 		}
 	}
+	list = append(list, m.ofTwo(s)...)
+	list = append(list, m.names(s)...)
 	list = append(list, pool()...)
 	return append(list, m.objects(s, own)...)
+}
+
+// ofTwo are values that may fit two alternatives of a oneOf of the reader.
+func (m *jsonMaker) ofTwo(s jsonSpot) (values []any) {
+	alternatives := listed(m.w.reader, s.reader, "oneOf")
+	for i, a := range alternatives {
+		for _, b := range alternatives[:i] {
+			if !m.room() || len(values) > 200 {
+				return values
+			}
+			both := factsOf(m.w.reader, a, m.w.budget)
+			both.add(b, m.w.budget)
+			values = append(values, m.samplesOf(both, 3)...)
+		}
+	}
+	return values
+}
+
+// names are objects with one property whose name may be refused by the reader's propertyNames.
+func (m *jsonMaker) names(s jsonSpot) (values []any) {
+	demand, ok := m.w.reader.Child(s.reader, "propertyNames")
+	if !ok {
+		return nil
+	}
+	names := []any{"", "a", "x", "zz", "abc", "A", "0", "a b"}
+	for _, keyword := range [...]string{"maxLength", "minLength"} {
+		if n, ok := demand.Value.Get(keyword).Int64(); ok && n < 1000 {
+			names = append(names, strings.Repeat("a", int(n)+1), strings.Repeat("x", int(n)+1), strings.Repeat("a", max(0, int(n)-1)))
+		}
+	}
+	if s.writer.Value == nil {
+		return nil
+	}
+	f := factsOf(m.w.writer, s.writer, m.w.budget)
+	if theirs, ok := m.w.writer.Child(s.writer, "propertyNames"); ok {
+		names = append(m.samples(theirs, 3), names...)
+	}
+	for _, name := range names {
+		if text, ok := name.(string); ok {
+			object := m.object(f, 3)
+			object[text] = m.propertyOf(f, text, 3)
+			values = append(values, m.complete(f, object, 3))
+		}
+	}
+	return values
 }
 
 func (m *jsonMaker) ofLength(s jsonSpot, n int) []any {
@@ -175,11 +222,15 @@ func withProperty(base map[string]any, name string, value any) map[string]any {
 
 // samples are a few values that fit a schema of the writer, or nearly so: the validator has the last word.
 func (m *jsonMaker) samples(n schema.JSONNode, depth int) []any {
-	if depth == 0 || !m.room() {
+	if depth == 0 {
 		return nil
 	}
-	f := factsOf(m.w.writer, n, m.w.budget)
-	if f.never {
+	return m.samplesOf(factsOf(m.w.writer, n, m.w.budget), depth)
+}
+
+// samplesOf are a few values that have the facts, or nearly so.
+func (m *jsonMaker) samplesOf(f facts, depth int) []any {
+	if f.never || depth <= 0 || !m.room() {
 		return nil
 	}
 	if values, ok := f.values(); ok {
@@ -217,8 +268,8 @@ func (m *jsonMaker) samples(n schema.JSONNode, depth int) []any {
 	for _, p := range f.parts {
 		for _, keyword := range [...]string{"anyOf", "oneOf"} {
 			var some []any
-			for _, a := range listed(m.w.writer, p, keyword) {
-				for _, v := range m.samples(a, depth-1) {
+			for _, a := range listed(f.doc, p, keyword) {
+				for _, v := range m.samplesOf(factsOf(f.doc, a, m.w.budget), depth-1) {
 					some = append(some, mergedWith(list, v))
 				}
 			}
@@ -299,7 +350,7 @@ func (f facts) listedNames() (names []string) {
 // propertyOf is a value for a property of the writer.
 func (m *jsonMaker) propertyOf(f facts, name string, depth int) any {
 	if child := m.childOf(f, name); child != nil {
-		if some := m.samples(*child, depth); len(some) > 0 {
+		if some := m.samplesOf(factsOf(f.doc, *child, m.w.budget), depth); len(some) > 0 {
 			return some[0]
 		}
 	}
@@ -308,7 +359,7 @@ func (m *jsonMaker) propertyOf(f facts, name string, depth int) any {
 
 func (m *jsonMaker) childOf(f facts, name string) *schema.JSONNode {
 	for _, p := range f.parts {
-		if schemas, _ := m.w.property(m.w.writer, p, name); len(schemas) > 0 {
+		if schemas, _ := m.w.property(f.doc, p, name); len(schemas) > 0 {
 			return &schemas[0]
 		}
 	}
@@ -333,7 +384,7 @@ func (m *jsonMaker) array(f facts, depth int) []any {
 
 func (m *jsonMaker) elementOf(f facts, i, depth int) any {
 	if child := m.elementSchema(f, i); child != nil {
-		if some := m.samples(*child, depth); len(some) > 0 {
+		if some := m.samplesOf(factsOf(f.doc, *child, m.w.budget), depth); len(some) > 0 {
 			return some[i%len(some)]
 		}
 	}
@@ -342,7 +393,7 @@ func (m *jsonMaker) elementOf(f facts, i, depth int) any {
 
 func (m *jsonMaker) elementSchema(f facts, i int) *schema.JSONNode {
 	for _, p := range f.parts {
-		prefix, rest := elements(m.w.writer, p)
+		prefix, rest := elements(f.doc, p)
 		if i < len(prefix) {
 			return &prefix[i]
 		}

@@ -140,7 +140,10 @@ type facts struct {
 	doc   *schema.JSONSchema
 	parts []schema.JSONNode
 	types typeSet
-	never bool // no value at all
+	never bool              // no value at all
+	none  []schema.JSONNode // schemas of the writer that the values surely do not fit
+	// How the facts came to be: an alternative was chosen out of several of an anyOf, or of a oneOf. See mayGrow.
+	ofAny, ofOne bool
 }
 
 // factsOf gathers the parts of a schema.

@@ -277,7 +277,7 @@ func (w *jsonWalk) dependencies(r schema.JSONNode, f facts, required map[string]
 // impossible tells whether the writer can never write the property.
 func (w *jsonWalk) impossible(f facts, name string) bool {
 	return slices.ContainsFunc(f.parts, func(p schema.JSONNode) bool {
-		_, kind := w.property(w.writer, p, name)
+		_, kind := w.property(f.doc, p, name)
 		return kind == isClosed
 	})
 }

@@ -2,7 +2,6 @@ package compat
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -13,7 +12,6 @@ import (
 	"millrace/internal/apps/registry/schema/schemagen"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
-	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 )
 
 // TestOracleJSON asks the validator, which is given the texts as they are. LENIENT is asked for what it promises: see lenientValues.
@@ -57,7 +55,7 @@ func (c *tally) json(seed uint64, reader, writer *schema.Parsed) error {
 		return fmt.Errorf("strict takes it and lenient does not: %+v", lenient.Findings)
 	}
 	if r.Compatible() {
-		return c.jsonReads(values, rc)
+		return c.jsonReads(values, rc, reader, writer)
 	}
 	if r.Example != nil {
 		return jsonExampleBreaks(r.Example, rc, wc)
@@ -70,10 +68,10 @@ func (c *tally) json(seed uint64, reader, writer *schema.Parsed) error {
 }
 
 // jsonReads asks the reader about values that the writer takes.
-func (c *tally) jsonReads(values []any, rc *jsonschema.Schema) error {
+func (c *tally) jsonReads(values []any, rc *jsonschema.Schema, reader, writer *schema.Parsed) error {
 	for _, v := range values {
 		err := rc.Validate(v)
-		if rule := jsonRule(err); rule != "" {
+		if rule := jsonRule(reader, writer, v, err); rule != "" {
 			c.known[rule]++
 		} else if err != nil {
 			text, _ := json.Marshal(v)
@@ -178,7 +176,7 @@ func (c *tally) lenient(r Result, values []any, rc, wc *jsonschema.Schema, reade
 		}
 		c.known["(LENIENT: records of shared properties read)"]++
 		err := rc.Validate(v)
-		if rule := jsonRule(err); rule == "" && err != nil {
+		if rule := jsonRule(reader, writer, v, err); rule == "" && err != nil {
 			text, _ := json.Marshal(v)
 			return fmt.Errorf("called compatible by LENIENT, and the record %s is refused: %w", text, err)
 		}
@@ -226,23 +224,4 @@ func sharedOnly(v any, a, b *schema.Value) bool {
 		}
 	}
 	return true
-}
-
-// jsonRule names what the rules excuse: it looks for it anywhere in the error, whose other causes follow from it.
-func jsonRule(err error) (rule string) {
-	var top *jsonschema.ValidationError
-	if !errors.As(err, &top) {
-		return ""
-	}
-	var walk func(v *jsonschema.ValidationError)
-	walk = func(v *jsonschema.ValidationError) {
-		if one, ok := v.ErrorKind.(*kind.OneOf); ok && len(one.Subschemas) > 1 {
-			rule = "oneOf may grow, though a value may then fit two alternatives"
-		}
-		for _, c := range v.Causes {
-			walk(c)
-		}
-	}
-	walk(top)
-	return rule
 }
