@@ -52,7 +52,7 @@ var remedies = map[*kerr.Error]string{
 	kerr.LeaderNotAvailable:           "try again in a moment",
 	kerr.ThrottlingQuotaExceeded:      "try again later",
 	kerr.KafkaStorageError:            "look at the broker's log: one of its disks failed",
-	kerr.InvalidRecord:                "a compacted topic needs a key with each record (--key or --key-separator), and one with confluent.value.schema.validation values written with a registered schema",
+	kerr.InvalidRecord:                "a compacted topic needs a key with each record (--key or --key-separator), and one with confluent.value.schema.validation values written with a registered schema; the log of the node that leads the partition names the record and the reason",
 	kerr.UnstableOffsetCommit:         "a transaction is still open: try again in a moment",
 	kerr.GroupMaxSizeReached:          "raise group.max.size on the brokers, or stop a member",
 	kerr.RequestTimedOut:              "give it longer with --timeout",

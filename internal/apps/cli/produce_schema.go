@@ -181,10 +181,18 @@ func (e *encoder) encode(ctx context.Context, in input) error {
 			continue
 		}
 		if err := set(ctx, r, text); err != nil {
-			return err
+			return asFlag{err}
 		}
 	}
 	return nil
+}
+
+// asFlag is an error that speaks of an option of the library by the flag that stands for it here.
+type asFlag struct{ error }
+
+func (e asFlag) Unwrap() error { return e.error }
+func (e asFlag) Error() string {
+	return strings.ReplaceAll(e.error.Error(), "leave NoRegister out", "leave --no-register out")
 }
 
 // asBefore makes the codec that writes as a line of consume --format json says that it was written.

@@ -176,7 +176,7 @@ func TestRecordsThatDoNotFit(t *testing.T) {
 		{`plain`, avro, "no JSON"},
 		{``, avro, "no JSON"},
 		{`{"id":1}`, produceOptions{valueSchema: schemaFlags{json: r.file("order.json")}}, "subject orders-value: the schema registry answers 409"},
-		{`{"id":1}`, produceOptions{noRegister: true, valueSchema: schemaFlags{json: r.file("order.json"), subject: "s"}}, "register it first"},
+		{`{"id":1}`, produceOptions{noRegister: true, valueSchema: schemaFlags{json: r.file("order.json"), subject: "s"}}, "register it first, or leave --no-register out"},
 		{`{"id":1}`, produceOptions{valueSchema: schemaFlags{protobuf: r.file("order.proto")}}, "import customer.proto is not known"},
 		{`{"id":1}`, produceOptions{valueSchema: schemaFlags{subject: "none"}}, "subject none, version latest: not in the schema registry"},
 		{`{"id":1}`, produceOptions{valueSchema: schemaFlags{id: 99}}, "schema id 99: not in the schema registry"},

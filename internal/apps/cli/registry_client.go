@@ -193,10 +193,17 @@ func (u registryUnreachable) Error() string {
 		u.address, u.cause)
 }
 
+// registrySilent: what serves the address of the registry did not answer in time.
+type registrySilent string
+
+func (s registrySilent) Error() string {
+	return fmt.Sprintf("no answer came in time from the schema registry at %s: give it longer with --timeout, or look at its log", string(s))
+}
+
 func (c *registryClient) failed(err error) error {
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("no answer came in time from the schema registry at %s: give it longer with --timeout, or look at its log", c)
+		return registrySilent(c.String())
 	case errors.Is(err, context.Canceled):
 		return err
 	}

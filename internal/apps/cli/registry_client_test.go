@@ -77,7 +77,7 @@ func TestRegistryErrors(t *testing.T) {
 	}{
 		{s.URL, "/refused", `there is no subject "x": see "millrace schema list"`, t.Context(), exitFailed},
 		{s.URL, "/html", `answers 502 Bad Gateway, but not as a schema registry does (<html>): does --registry name one?`, t.Context(), exitFailed},
-		{s.URL, "/slow", `no answer came in time from the schema registry at ` + s.URL + `: give it longer with --timeout`, short, exitFailed},
+		{s.URL, "/slow", `no answer came in time from the schema registry at ` + s.URL + `: give it longer with --timeout`, short, exitUnreachable},
 		{"localhost:1", "/", `cannot reach a schema registry at http://localhost:1 (connection refused)`, t.Context(), exitUnreachable},
 	} {
 		err := registryAt(t, x.address).get(x.ctx, x.path, nil, nil)

@@ -288,7 +288,7 @@ func exitCode(err error) int {
 	switch {
 	case errors.As(err, &usage), cobraUsage(err.Error()):
 		return exitUsage
-	case errors.As(err, new(unreachable)), errors.As(err, new(registryUnreachable)), errors.Is(err, serde.ErrUnreachable):
+	case errors.As(err, new(unreachable)), errors.As(err, new(registryUnreachable)), errors.As(err, new(registrySilent)), errors.Is(err, serde.ErrUnreachable):
 		return exitUnreachable
 	case errors.As(err, new(found)):
 		return exitFound

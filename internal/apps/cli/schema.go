@@ -72,6 +72,10 @@ func subjectContext(subject string) string {
 // onRegistry runs a verb's conversation with the registry.
 func (a *app) onRegistry(talk func(ctx context.Context, c *registryClient, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
+		// "$SUBJECT" of a script that has not set it must not come to mean all subjects.
+		if cmd.Name() != "list" && slices.Contains(args, "") {
+			return usagef("an argument is empty: say which subject, or leave it out")
+		}
 		c, err := a.openRegistry()
 		if err != nil {
 			return err

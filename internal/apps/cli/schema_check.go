@@ -3,9 +3,11 @@ package cli
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -18,7 +20,7 @@ type checkOptions struct {
 	file                    schemaFile
 	subject, version, level string
 	against                 string
-	key                     bool
+	key, mustExist          bool
 }
 
 // checkResult is the verdict on a file.
@@ -74,6 +76,7 @@ that knows it would, and tells which cannot be read and why. The subject is then
 	f.StringVar(&o.version, "version", "", "compare with this version only, or with latest")
 	f.StringVar(&o.level, "level", "", "the level to compare at (default: the one that holds for the subject)")
 	f.StringVar(&o.against, "against", "", "also read the last records of this topic with it: TOPIC or TOPIC:COUNT")
+	f.BoolVar(&o.mustExist, "must-exist", false, "fail when the subject has no versions, which anything fits")
 	f.BoolVar(&o.key, "key", false, "with --against: the schema is of the keys")
 	c.RegisterFlagCompletionFunc("against", a.completeTopics)
 	c.RegisterFlagCompletionFunc("subject", func(c *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
@@ -145,7 +148,48 @@ func (a *app) compareWithVersions(ctx context.Context, c *registryClient, q ques
 	for _, one := range all {
 		r.Compatible = r.Compatible && one.Compatible
 	}
-	return r, nil
+	if len(versions) == 0 {
+		err = a.newSubject(ctx, c, q.subject, o.mustExist)
+	}
+	return r, err
+}
+
+// newSubject warns of a name that may be mistyped: a subject without versions takes everything.
+func (a *app) newSubject(ctx context.Context, c *registryClient, subject string, mustExist bool) error {
+	var all []string
+	if err := c.get(ctx, "/subjects", url.Values{"subjectPrefix": {c.anyContext("")}}, &all); err != nil {
+		return err
+	}
+	near := nearSubjects(subject, all)
+	words := fmt.Sprintf("subject %s has no versions, so everything fits it", subject)
+	if len(near) > 0 {
+		words += ": did you mean " + strings.Join(near, " or ") + "?"
+	}
+	if mustExist {
+		return errors.New(words)
+	}
+	if len(near) > 0 {
+		fmt.Fprintln(a.err, "warning: "+escape(words))
+	}
+	return nil
+}
+
+// nearSubjects are at most three names that hold a name, are held by it, or are the same but for two letters in one place.
+func nearSubjects(subject string, all []string) (near []string) {
+	for _, s := range all {
+		head, tail := 0, 0
+		for head < min(len(s), len(subject)) && s[head] == subject[head] {
+			head++
+		}
+		for tail < min(len(s), len(subject))-head && s[len(s)-1-tail] == subject[len(subject)-1-tail] {
+			tail++
+		}
+		close := max(len(s), len(subject))-head-tail <= 2
+		if s != subject && len(near) < 3 && (close || strings.Contains(s, subject) || s != "" && strings.Contains(subject, s)) {
+			near = append(near, s)
+		}
+	}
+	return near
 }
 
 // level is the level that holds for a subject; empty when the registry does not tell.

@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -53,6 +54,9 @@ func diffEnds(args []string, versions []int) (from, to string, err error) {
 	isVersion := func(s string) bool { _, err := parseVersion(s); return err == nil }
 	switch {
 	case len(args) == 0:
+		if len(versions) == 0 {
+			return "", "", errors.New("the subject does not exist, or all its versions are deleted: see \"millrace schema list\"")
+		}
 		if len(versions) < 2 {
 			return "", "", fmt.Errorf("there is nothing to compare: the subject has %s", count(int64(len(versions)), "version"))
 		}

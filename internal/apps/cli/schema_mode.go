@@ -112,7 +112,8 @@ func (c *registryClient) setMode(ctx context.Context, subject, mode string, forc
 	if force {
 		query.Set("force", "true")
 	}
-	return c.do(ctx, "PUT", settingsPath("mode", subject), query, map[string]string{"mode": mode}, nil)
+	var set struct{ Mode string } // what answers without it is no registry
+	return c.do(ctx, "PUT", settingsPath("mode", subject), query, map[string]string{"mode": mode}, &set)
 }
 
 func (a *app) schemaModeDelete() *cobra.Command {

@@ -408,14 +408,23 @@ func (a *app) topicDelete() *cobra.Command {
 	return c
 }
 
+// notDeleted says why, in the broker's words where it has some.
+func notDeleted(name string, err error, message string) error {
+	what := fmt.Sprintf("topic %q", name)
+	if errors.Is(err, kerr.UnknownTopicOrPartition) {
+		return about{what: what, err: err, remedy: `see "millrace topic list"`}
+	}
+	return failed(what, err, message)
+}
+
 func deleted(names []string, rs kadm.DeleteTopicResponses, accept bool) (results []done, errs []error) {
 	for _, name := range names {
-		_, err := rs.On(name, func(r *kadm.DeleteTopicResponse) error { return r.Err })
+		r, err := rs.On(name, func(r *kadm.DeleteTopicResponse) error { return r.Err })
 		switch {
 		case accept && errors.Is(err, kerr.UnknownTopicOrPartition):
 			results = append(results, done{Topic: name, Done: fmt.Sprintf("topic %s does not exist", name)})
 		case err != nil:
-			err = about{what: fmt.Sprintf("topic %q", name), err: err, remedy: `see "millrace topic list"`}
+			err = notDeleted(name, err, r.ErrMessage)
 			errs, results = append(errs, err), append(results, done{Topic: name, Error: err.Error()})
 		default:
 			results = append(results, done{Topic: name, Done: "deleted topic " + name})
