@@ -275,3 +275,28 @@ func floatText(f float64) string {
 	}
 	return strconv.FormatFloat(f, 'g', -1, 64)
 }
+
+// TestCutToZero: a large integer whose lower 32 bits are 0 looks to a reader of 32 bits as if it had not been written (seed 419803). The
+// rule about integers excuses it, and no other loss.
+func TestCutToZero(t *testing.T) {
+	for _, c := range []struct {
+		writer, reader string
+		value          int64
+		rule           protoRule
+	}{
+		{"int64", "int32", math.MinInt64, ruleNarrowed}, {"int64", "uint32", 1 << 40, ruleNarrowed}, {"int64", "E", 1 << 32, ruleNarrowed},
+		{"sint64", "sint32", 1 << 31, ruleNarrowed}, {"sint64", "int32", math.MinInt64, ""}, {"int64", "string", 1 << 32, ""},
+		{"int64", "sfixed32", 1 << 32, ""},
+	} {
+		file := func(kind string) protoreflect.FileDescriptor {
+			return read(t, schema.Protobuf, "enum E { Z = 0; } message M { "+kind+" f = 1; }").Protobuf.File
+		}
+		writer, reader := file(c.writer), file(c.reader)
+		msg := dynamicpb.NewMessage(writer.Messages().Get(0))
+		msg.Set(msg.Descriptor().Fields().Get(0), protoreflect.ValueOfInt64(c.value))
+		why, rule := protoRefusal(reader, msg)
+		if why == "" || rule != c.rule || protoBreaks(reader, msg) == "" {
+			t.Errorf("%d from %s to %s: %q, by the rule %q", c.value, c.writer, c.reader, why, rule)
+		}
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/dynamicpb"
@@ -413,7 +414,25 @@ func lossRule(wf, rf protoreflect.FieldDescriptor, written []protoreflect.Value)
 	if wf.IsList() && !rf.IsList() && sameShape {
 		return ruleLabel
 	}
+	if !wf.IsList() && !rf.HasPresence() && cutToZero(wf, rf, written[0]) {
+		return ruleNarrowed // a field without presence looks as if it had not been written
+	}
 	return closedEnumRule(wf, rf, written)
+}
+
+// cutToZero tells whether a reader of 32 bits sees 0 in an integer of 64.
+func cutToZero(wf, rf protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+	n, ok := protoInteger(wf, v)
+	if !ok || wf.Kind() == rf.Kind() || protoScalarGroup(wf) != protoScalarGroup(rf) {
+		return false
+	}
+	switch rf.Kind() {
+	case protoreflect.Int32Kind, protoreflect.Uint32Kind, protoreflect.EnumKind:
+		return uint32(n) == 0
+	case protoreflect.Sint32Kind:
+		return uint32(protowire.EncodeZigZag(n)) == 0
+	}
+	return false
 }
 
 // closedEnumRule excuses values that an enum of the reader does not know and sets aside. An integer of the writer is narrowed first.
