@@ -18,6 +18,6 @@ var registrySettings = []Setting{
 		Doc: "How long one request to the schema registry may take."},
 	{Name: "schema.registry.request.max.bytes", Type: Int, Default: "8388608", Own: true, Rule: atLeast(1),
 		Doc: "The largest body of a request to the schema registry."},
-	{Name: "schema.registry.parse.timeout.ms", Type: Int, Default: "5000", Own: true, Rule: atLeast(1),
+	{Name: "schema.registry.parse.timeout.ms", Type: Int, Default: "2000", Own: true, Rule: atLeast(1),
 		Doc: "How long parsing and comparing schemas may take in one request to the schema registry."},
 }

@@ -67,7 +67,7 @@ format that other registries use; only one registry may write it at a time.`,
 	c.Flags().StringVar(&o.Level, "compatibility-level", "BACKWARD", "compatibility level where nobody has set one")
 	c.Flags().BoolVar(&mutable, "mode-mutability", true, "whether modes can be changed")
 	c.Flags().DurationVar(&o.Timeout, "request-timeout", 30*time.Second, "how long one request may take")
-	c.Flags().DurationVar(&o.ParseTimeout, "parse-timeout", 5*time.Second, "how much of it parsing and comparing schemas may take")
+	c.Flags().DurationVar(&o.ParseTimeout, "parse-timeout", 2*time.Second, "how much of it parsing and comparing schemas may take")
 	c.Flags().Int64Var(&o.Body, "request-max-bytes", 8<<20, "largest body of a request")
 	return c
 }

@@ -49,20 +49,13 @@ func (q *request) compare(version int) (any, error) {
 	}
 	var c *state.Comparison
 	var refused *state.Error
-	q.Look(func(s *state.State) {
-		c, refused = s.Compare(ctx, q.rules, q.subject(), version, asked, q.flag("normalize"))
-	})
 	level := strings.ToUpper(q.query.Get("level"))
-	if refused == nil && level != "" {
-		refused = c.At(level)
-	}
+	q.Look(func(s *state.State) {
+		c, refused = s.Compare(ctx, q.rules, q.subject(), version, asked, q.flag("normalize"), level)
+	})
 	var found state.Result
 	if refused == nil {
-		if q.lanes.compare.enter(ctx) != nil {
-			return nil, timedOut()
-		}
-		defer q.lanes.compare.leave()
-		found, refused = c.Run(ctx, q.rules)
+		found, refused = q.run(ctx, c)
 	}
 	return q.verdict(found, level, fault(refused))
 }

@@ -55,7 +55,7 @@ type request struct {
 	query url.Values
 	allow string // the methods of the path, when another was used
 
-	rules  state.Rules // those of the registry, with parse in front
+	rules  state.Rules // those of the registry, with parse and compared in front
 	parsed parsed
 	sent   []byte // the body, once it was read
 }
@@ -83,7 +83,7 @@ func (r *Registry) answer(w http.ResponseWriter, h *http.Request) (pattern strin
 	ctx, cancel := context.WithTimeout(h.Context(), r.o.Timeout)
 	defer cancel()
 	q := &request{Registry: r, http: h, ctx: ctx, path: map[string]string{}, rules: r.rules}
-	q.rules.Parse = q.parse
+	q.rules.Parse, q.rules.Compare = q.parse, q.compared
 	pattern, reply, err := q.dispatch()
 	if q.allow != "" {
 		w.Header().Set("Allow", q.allow)
@@ -181,8 +181,11 @@ func (q *request) dispatch() (pattern string, reply any, err error) {
 			return pattern, nil, err
 		}
 		q.alias(segments[0])
-		q.parsed.reads = method == http.MethodGet || pattern == "/subjects/{subject}" && method == http.MethodPost
-		reply, err = q.again(handle)
+		if method == http.MethodGet || pattern == "/subjects/{subject}" && method == http.MethodPost {
+			reply, err = q.again(handle)
+		} else {
+			reply, err = handle(q)
+		}
 		return pattern, reply, err
 	}
 	if len(allowed) > 0 {

@@ -35,7 +35,7 @@ type Options struct {
 	Limits schema.Limits
 	// Body is the largest body of a request, in bytes (8 MiB).
 	Body int64
-	// Timeout bounds one request (30 s), ParseTimeout what parsing and comparing may take of it (5 s).
+	// Timeout bounds one request (30 s), ParseTimeout what parsing and comparing may take of it (2 s).
 	Timeout, ParseTimeout time.Duration
 	// Settle is how long a start waits for another registry to object (300 ms); writes wait for its end, reads do not.
 	Settle time.Duration
@@ -69,7 +69,7 @@ func (o Options) withDefaults() Options {
 		}
 	}
 	def(&o.Timeout, 30*time.Second)
-	def(&o.ParseTimeout, 5*time.Second)
+	def(&o.ParseTimeout, 2*time.Second)
 	def(&o.Settle, 300*time.Millisecond)
 	if o.Topic == "" {
 		o.Topic = "_schemas"

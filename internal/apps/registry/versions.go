@@ -2,6 +2,7 @@ package registry
 
 import (
 	"cmp"
+	"context"
 	"slices"
 	"strconv"
 
@@ -78,20 +79,43 @@ func (q *request) register(g state.Registration, add, remove []schema.Tagged) (r
 	if err := q.parseFirst(ctx, g.Subject, g.Schema); err != nil {
 		return nil, err
 	}
-	registered, err := change(q, func(s *state.State) ([]state.Write, *state.Version, *state.Error) {
-		return s.Register(ctx, q.rules, g)
-	})
+	registered, err := q.decided(ctx, g)
 	if err != nil {
 		return nil, err
 	}
-	q.Look(func(s *state.State) {
-		// Read back: the record has its time only now.
-		if v := s.Version(registered.Subject, registered.Version, state.WithDeleted); v != nil {
-			registered = v
-		}
-		reply, err = q.registration(s, registered, sent, g.Propagate || len(add)+len(remove) > 0)
+	return q.again(func(*request) (reply any, err error) {
+		q.Look(func(s *state.State) {
+			// Read back: the record has its time only now.
+			if v := s.Version(registered.Subject, registered.Version, state.WithDeleted); v != nil {
+				registered = v
+			}
+			reply, err = q.registration(s, registered, sent, g.Propagate || len(add)+len(remove) > 0)
+		})
+		return reply, err
 	})
-	return reply, err
+}
+
+// decidedMost is how often a registration takes its turn to write: as often it finds that others changed what it was compared with.
+const decidedMost = 20
+
+// decided registers. The whole decision is tried beside the writer first, until everything that it needs is parsed and compared (P3).
+func (q *request) decided(ctx context.Context, g state.Registration) (*state.Version, error) {
+	for range decidedMost {
+		q.again(func(*request) (any, error) {
+			q.Look(func(s *state.State) { s.Register(ctx, q.rules, g) })
+			return nil, nil
+		})
+		if q.parsed.tooLong != nil {
+			return nil, q.parsed.tooLong
+		}
+		registered, err := change(q, func(s *state.State) ([]state.Write, *state.Version, *state.Error) {
+			return s.Register(ctx, q.rules, g)
+		})
+		if err != nil || !q.caughtUp() {
+			return registered, err
+		}
+	}
+	return nil, &state.Error{Code: state.TimedOut, Message: "the subject changed each time that the schema was compared with it; try again"}
 }
 
 // registration is the answer to a registration. The schema itself is told only when it is more than what was sent, or was asked for in

@@ -34,12 +34,14 @@ func change[T any](q *request, decide func(*state.State) ([]state.Write, T, *sta
 		reply T
 		err   error
 	}
-	q.parsed.deciding = true
 	var decided T // the writer's until it is done: the caller may be gone by then
 	done := make(chan outcome, 1)
 	j := &job{ctx: q.ctx, done: func(err error) { done <- outcome{decided, err} }}
 	j.decide = func(s *state.State) (writes []state.Write, e *state.Error) {
-		writes, decided, e = decide(s)
+		q.holding(func() { writes, decided, e = decide(s) })
+		if q.parsed.later != nil { // decided on what is not known yet (P3)
+			return nil, nil
+		}
 		return writes, e
 	}
 	var nothing T

@@ -17,13 +17,11 @@ type Comparison struct {
 	normalize bool
 	text      schema.Schema
 	refs      []schema.Resolved
-	previous  []withReferences // ascending
+	parsed    *schema.Parsed // of text
+	mine      schema.Digest  // of text and all that it refers to
+	newest    *Version       // that is compared with; nil when there is none
+	previous  []earlier      // those that the level and the group ask for, newest first
 	strict    bool
-}
-
-type withReferences struct {
-	*Version
-	refs []schema.Resolved
 }
 
 // Result of a comparison.
@@ -39,11 +37,12 @@ func (r Result) Fits() bool { return len(r.Findings) == 0 }
 
 // fits checks a candidate for registration.
 func (s *State) fits(ctx context.Context, r Rules, c *candidate) *Error {
-	cmp, err := s.comparison(ctx, r, c.Subject, c.config, c.live)
+	cmp, err := s.comparison(ctx, r, c.Subject, c.config, c.parsed.Schema, c.live)
 	if err != nil {
 		return err
 	}
-	found, err := cmp.against(ctx, r, c.parsed)
+	cmp.parsed = c.parsed
+	found, err := r.compare(ctx, cmp)
 	if err != nil {
 		return err
 	}
@@ -56,20 +55,37 @@ func (s *State) fits(ctx context.Context, r Rules, c *candidate) *Error {
 	return e
 }
 
-func (s *State) comparison(ctx context.Context, r Rules, subject string, config Config, previous []*Version) (*Comparison, *Error) {
-	c := &Comparison{subject: subject, config: config}
-	for _, v := range previous {
-		refs, err := s.Closure(subject, v.Schema(), r.options(ctx, true))
-		if err != nil {
-			return nil, schemaError(err)
+// comparison collects what comparing a text, whose references have their versions, with those of previous that count needs.
+func (s *State) comparison(ctx context.Context, r Rules, subject string, config Config, text schema.Schema, previous []*Version) (*Comparison, *Error) {
+	c := &Comparison{subject: subject, config: config, text: text}
+	if len(previous) > 0 {
+		c.newest = previous[len(previous)-1]
+	}
+	refs, err := s.Closure(subject, text, r.options(ctx, false))
+	if err != nil {
+		return nil, schemaError(err)
+	}
+	c.refs, c.mine = refs, digestOf(text, refs)
+	level, transitive := strings.CutSuffix(config.Level, "_TRANSITIVE")
+	if level == "NONE" {
+		return c, nil
+	}
+	group := c.group(text.Metadata)
+	for _, v := range slices.Backward(previous) {
+		if config.Group != "" && c.group(v.Metadata()) != group {
+			continue
 		}
-		c.previous = append(c.previous, withReferences{v, refs})
+		c.previous = append(c.previous, s.earlier(ctx, r, v))
+		if !transitive {
+			break
+		}
 	}
 	return c, nil
 }
 
-// Compare prepares a check: against one version, or all live ones when version is 0. Latest of a subject without versions fits.
-func (s *State) Compare(ctx context.Context, r Rules, subject string, version int, text schema.Schema, normalize bool) (*Comparison, *Error) {
+// Compare prepares a check: against one version, or all live ones when version is 0. Latest of a subject without versions fits. A level
+// that is not empty holds instead of the one that is set.
+func (s *State) Compare(ctx context.Context, r Rules, subject string, version int, text schema.Schema, normalize bool, level string) (*Comparison, *Error) {
 	subject = Normal(subject)
 	previous := s.Versions(subject, LiveOnly)
 	if version != 0 {
@@ -82,63 +98,83 @@ func (s *State) Compare(ctx context.Context, r Rules, subject string, version in
 		}
 	}
 	config := s.ConfigInScope(subject)
-	c, err := s.comparison(ctx, r, subject, config, previous)
+	if level != "" {
+		config.Level = level
+		if err := config.validate(); err != nil {
+			return nil, err
+		}
+	}
+	text.References = s.pin(subject, text.References)
+	c, err := s.comparison(ctx, r, subject, config, text, previous)
 	if err != nil {
 		return nil, err
 	}
-	c.text, c.normalize, c.strict = text, normalize || on(config.Normalize, false), on(config.ValidateNewSchemas, true)
-	c.text.References = s.pin(subject, text.References)
-	refs, fault := s.Closure(subject, c.text, r.options(ctx, false))
-	if fault != nil {
-		return nil, schemaError(fault)
-	}
-	c.refs = refs
+	c.normalize, c.strict = normalize || on(config.Normalize, false), on(config.ValidateNewSchemas, true)
 	return c, nil
 }
 
-// At compares at this level instead of the one that is set.
-func (c *Comparison) At(level string) *Error {
-	c.config.Level = level
-	return c.config.validate()
+// Large tells whether one of the texts has more than so many bytes.
+func (c *Comparison) Large(bytes int) bool {
+	return len(c.text.Text) > bytes || slices.ContainsFunc(c.previous, func(e earlier) bool { return e.size() > bytes })
 }
 
-// Run checks what Compare prepared.
-func (c *Comparison) Run(ctx context.Context, r Rules) (Result, *Error) {
+// Parse reads the schema that is to be compared, when nobody has yet.
+func (c *Comparison) Parse(ctx context.Context, r Rules) *Error {
 	if strings.TrimSpace(c.text.Text) == "" {
-		return Result{}, errorf(InvalidSchema, "invalid schema: the schema is empty")
+		return errorf(InvalidSchema, "invalid schema: the schema is empty")
+	}
+	if c.parsed != nil {
+		return nil
 	}
 	o := r.options(ctx, false)
 	o.New = c.strict
 	p, err := r.parse(c.text, c.refs, o)
 	if err != nil {
-		return Result{}, schemaError(err)
+		return schemaError(err)
 	}
-	return c.against(ctx, r, p)
+	c.parsed = p
+	return nil
 }
 
-// against checks a parsed schema: reserved fields, then the versions that its level and group ask for, newest first.
-func (c *Comparison) against(ctx context.Context, r Rules, p *schema.Parsed) (Result, *Error) {
-	var found Result
+// Run checks reserved fields, then the versions, newest first. It remembers each verdict in known, and takes from there what another
+// run found.
+func (c *Comparison) Run(ctx context.Context, r Rules, known *Verdicts) (Result, *Error) {
+	if err := c.Parse(ctx, r); err != nil {
+		return Result{}, err
+	}
+	found, _, err := c.against(known, func(old *earlier) (Verdict, *Error) { return c.one(ctx, r, old) })
+	return found, err
+}
+
+// Known is what Run would find, when all of it is known.
+func (c *Comparison) Known(known *Verdicts) (found Result, all bool, err *Error) {
+	return c.against(known, nil)
+}
+
+func (c *Comparison) against(known *Verdicts, judge func(*earlier) (Verdict, *Error)) (found Result, all bool, err *Error) {
 	if on(c.config.ValidateFields, false) {
-		found.Findings = c.reserved(p)
+		found.Findings = c.reserved(c.parsed)
 	}
-	level, transitive := strings.CutSuffix(c.config.Level, "_TRANSITIVE")
-	if level == "NONE" {
-		return found, nil
-	}
-	group := c.group(p.Schema.Metadata)
-	for _, old := range slices.Backward(c.previous) {
-		if c.config.Group != "" && c.group(old.Metadata()) != group {
-			continue
+	for i := range c.previous {
+		old := &c.previous[i]
+		v, have := known.of(c, old)
+		if !have && judge == nil {
+			return found, false, nil
 		}
-		if err := c.one(ctx, r, p, old, level, &found); err != nil {
-			return found, err
+		if !have {
+			v.Verdict, v.err = judge(old)
+			if v.err == nil || v.err.Code != TimedOut { // it may be faster when asked again
+				known.add(c, old, v)
+			}
 		}
-		if !transitive || !found.Fits() {
+		if v.err != nil {
+			return found, true, v.err
+		}
+		if found.take(old.Version, v.Verdict); !found.Fits() {
 			break
 		}
 	}
-	return found, nil
+	return found, true, nil
 }
 
 // group is the value of the property that divides the versions. To have none and to have the empty one are two groups.
@@ -153,28 +189,37 @@ func (c *Comparison) group(m *schema.Metadata) string {
 	return "=" + value
 }
 
-func (c *Comparison) one(ctx context.Context, r Rules, p *schema.Parsed, old withReferences, level string, found *Result) *Error {
-	if a, b := p.Schema.TypeOrDefault(), old.Type(); a != b {
-		found.add(old.Version, Incompatibility{"", "TYPE_CHANGED", fmt.Sprintf("the schema is %s and version %d is %s", a, old.Version.Version, b)})
-		return nil
+// one compares with one version, in the directions that the level asks for.
+func (c *Comparison) one(ctx context.Context, r Rules, old *earlier) (v Verdict, err *Error) {
+	if a, b := c.text.TypeOrDefault(), old.Type(); a != b {
+		v.Findings = []Incompatibility{{"", "TYPE_CHANGED", fmt.Sprintf("the schema is %s and version %d is %s", a, old.Version.Version, b)}}
+		return v, nil
 	}
 	if r.Check == nil {
-		return nil
+		return v, nil
 	}
-	q, err := r.parse(old.Schema(), old.refs, r.options(ctx, true))
+	q, err := old.parse(ctx, r)
 	if err != nil {
-		return schemaError(err)
+		return v, err
 	}
+	level, _ := strings.CutSuffix(c.config.Level, "_TRANSITIVE")
 	if level == "BACKWARD" || level == "FULL" {
-		found.take(old.Version, r.Check.Check(ctx, p, q, c.config.Policy))
+		v.join(r.Check.Check(ctx, c.parsed, q, c.config.Policy))
 	}
 	if level == "FORWARD" || level == "FULL" {
-		found.take(old.Version, r.Check.Check(ctx, q, p, c.config.Policy))
+		v.join(r.Check.Check(ctx, q, c.parsed, c.config.Policy))
 	}
 	if ctx.Err() != nil {
-		return errorf(TimedOut, "the check of compatibility took longer than its time limit; make the schemas smaller")
+		return Verdict{}, errorf(TimedOut, "the check of compatibility took longer than its time limit; make the schemas smaller")
 	}
-	return nil
+	return v, nil
+}
+
+func (v *Verdict) join(other Verdict) {
+	v.Findings = append(v.Findings, other.Findings...)
+	if v.CounterExample == nil {
+		v.CounterExample = other.CounterExample
+	}
 }
 
 func (found *Result) take(old *Version, v Verdict) {
@@ -202,8 +247,8 @@ const reservedProperty = "confluent:reserved"
 func (c *Comparison) reserved(p *schema.Parsed) []string {
 	var words []string
 	now := reservedNames(p.Schema.Metadata)
-	if len(c.previous) > 0 {
-		for _, name := range reservedNames(c.previous[len(c.previous)-1].Metadata()) {
+	if c.newest != nil {
+		for _, name := range reservedNames(c.newest.Metadata()) {
 			if !slices.Contains(now, name) {
 				words = append(words, fmt.Sprintf("the field name %q is reserved by the previous version and must stay so", name))
 			}

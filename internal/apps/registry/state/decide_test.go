@@ -117,9 +117,9 @@ func TestTransitive(t *testing.T) {
 		if (err == nil) != (code == 0) || err != nil && err.Code != code {
 			t.Errorf("%s: %v, want %d", level, err, code)
 		}
-		cmp, err := l.state.Compare(t.Context(), l.rules, "a", 0, same, false)
+		cmp, err := l.state.Compare(t.Context(), l.rules, "a", 0, same, false, "")
 		wantCode(t, err, 0)
-		if found, _ := cmp.Run(t.Context(), l.rules); found.Fits() != (code == 0) || code != 0 && found.Version != 1 {
+		if found, _ := cmp.Run(t.Context(), l.rules, nil); found.Fits() != (code == 0) || code != 0 && found.Version != 1 {
 			t.Errorf("%s: %+v", level, found)
 		}
 	}

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"encoding/binary"
 	"fmt"
 
 	"github.com/klauspost/compress/s2"
@@ -38,6 +39,15 @@ func (p *packed) Text() string {
 		panic(fmt.Sprintf("a text that was packed cannot be unpacked: %v", err)) // packed by us, in this process
 	}
 	return string(text)
+}
+
+// size is the length of the text.
+func (p *packed) size() int {
+	n, err := s2.DecodedLen([]byte(p.text[:min(len(p.text), binary.MaxVarintLen64)]))
+	if err != nil {
+		panic(fmt.Sprintf("a text that was packed has no length: %v", err)) // packed by us, in this process
+	}
+	return n
 }
 
 // Schema is the whole schema.

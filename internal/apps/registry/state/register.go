@@ -269,16 +269,22 @@ func live(versions []*Version, fits func(*Version) bool) *Version {
 }
 
 // matches tells whether text means a version although it is not equal: one of the two lacks confluent:version, or text was sent with
-// its references written out.
+// its references written out. Equal contents are found by their digests before.
 func (s *State) matches(ctx context.Context, r Rules, p *schema.Parsed, text schema.Schema, v *Version) bool {
+	bare := hasVersion(text.Metadata) != hasVersion(v.Metadata())
+	inline := len(text.References) == 0 && len(v.References()) > 0 && text.TypeOrDefault() == v.Type()
+	// Most versions are neither, and their texts need not be unpacked: a subject may have thousands.
+	if !inline && (!bare || v.size() != len(text.Text)) {
+		return false
+	}
 	mine, theirs := text, v.Schema()
-	if hasVersion(mine.Metadata) != hasVersion(theirs.Metadata) {
+	if bare {
 		mine.Metadata, theirs.Metadata = withoutVersion(mine.Metadata), withoutVersion(theirs.Metadata)
 	}
-	if mine.Digest() == theirs.Digest() {
+	if mine.Text == theirs.Text && mine.Digest() == theirs.Digest() {
 		return true
 	}
-	if len(mine.References) > 0 || len(theirs.References) == 0 || mine.TypeOrDefault() != theirs.TypeOrDefault() {
+	if !inline {
 		return false
 	}
 	stored, err := s.Stored(ctx, r, v)

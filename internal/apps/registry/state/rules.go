@@ -12,6 +12,8 @@ type Rules struct {
 	Check Checker
 	// Parse reads a schema (schema.Parse); a caller may put a cache in front.
 	Parse func(schema.Schema, []schema.Resolved, schema.Options) (*schema.Parsed, error)
+	// Compare runs a comparison of a registration, or takes what is known of it; nil runs it at once.
+	Compare func(context.Context, *Comparison) (Result, *Error)
 	// Limits bound every parse.
 	Limits schema.Limits
 	// FixedModes refuses every change of a mode.
@@ -42,6 +44,13 @@ func (r Rules) parse(text schema.Schema, refs []schema.Resolved, o schema.Option
 		return schema.Parse(text, refs, o)
 	}
 	return r.Parse(text, refs, o)
+}
+
+func (r Rules) compare(ctx context.Context, c *Comparison) (Result, *Error) {
+	if r.Compare == nil {
+		return c.Run(ctx, r, nil)
+	}
+	return r.Compare(ctx, c)
 }
 
 // Stored parses a version that lies in the log.
