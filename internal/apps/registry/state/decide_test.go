@@ -157,6 +157,39 @@ func TestImport(t *testing.T) {
 	}
 }
 
+// An import does not overwrite a version: others may refer to it, and records carry its id.
+func TestImportOverwritesNothing(t *testing.T) {
+	l := newLog()
+	l.register(t, plain("a", "f"))
+	l.mode(t, "a", Import)
+	for name, c := range map[string]struct {
+		id     int
+		fields []string
+		code   int
+	}{
+		"another content":        {9, []string{"g"}, NotPermitted},
+		"another content, id":    {1, []string{"g"}, NotPermitted},
+		"another id":             {9, []string{"f"}, NotPermitted},
+		"what is there, exactly": {1, []string{"f"}, 0},
+	} {
+		for _, deleted := range []bool{false, true} {
+			if deleted {
+				l.append([]Write{{l.records[0].Key, []byte(strings.Replace(string(l.records[0].Value), `"deleted":false`, `"deleted":true`, 1))}})
+			}
+			q := plain("a", c.fields...)
+			q.ID, q.Version = c.id, 1
+			before := len(l.records)
+			_, err := l.try(q)
+			wantCode(t, err, c.code)
+			v := l.state.Version("a", 1, WithDeleted)
+			if c.code == 0 && v.Deleted || c.code != 0 && v.Deleted != deleted || v.ID != 1 || !deleted && len(l.records) != before {
+				t.Errorf("%s: %+v, %d records more", name, v, len(l.records)-before)
+			}
+			l.append([]Write{{l.records[0].Key, l.records[0].Value}})
+		}
+	}
+}
+
 func TestDelete(t *testing.T) {
 	l := newLog()
 	l.register(t, plain("a", "f"))

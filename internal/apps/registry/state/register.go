@@ -321,6 +321,15 @@ func (s *State) place(c *candidate) ([]Write, *Version, *Error) {
 	if n.Version > MaxVersion {
 		return nil, nil, errorf(NotPermitted, "subject %q has no version left to give: it has version %d, the largest", c.Subject, MaxVersion)
 	}
+	if old := s.version(n.Subject, n.Version); old != nil {
+		if same := old.Digest == n.Digest && (old.ID == n.ID || n.ID < 0); !same {
+			return nil, nil, errorf(NotPermitted, "version %d of subject %q is there already, with id %d; an import cannot put another schema or id in its place",
+				old.Version, old.Subject, old.ID)
+		}
+		if !old.Deleted {
+			return nil, old, nil
+		}
+	}
 	context := ParseName(c.Subject).Context
 	if n.ID < 0 {
 		id, ok := s.known(context).free()
@@ -345,7 +354,7 @@ func (s *State) place(c *candidate) ([]Write, *Version, *Error) {
 
 func (s *State) otherContent(context string, n *Version) *Version {
 	for _, other := range s.uses(context, n.ID) {
-		if other.Digest != n.Digest && !(other.Subject == n.Subject && other.Version == n.Version) {
+		if other.Digest != n.Digest {
 			return other
 		}
 	}
