@@ -77,16 +77,7 @@ func (r *Registry) names(v *state.Version) *recordNames {
 }
 
 func (r *Registry) readNames(v *state.Version) *recordNames {
-	ctx, cancel := context.WithTimeout(context.Background(), nameTime)
-	defer cancel()
-	o := schema.Options{Stored: true, Limits: r.o.Limits, Context: ctx}
-	var refs []schema.Resolved
-	var err error
-	r.Look(func(s *state.State) { refs, err = s.Closure(v.Subject, v.Schema(), o) })
-	if err != nil {
-		return &recordNames{count: 1, err: err}
-	}
-	p, err := r.rules.Parse(v.Schema(), refs, o)
+	p, err := r.readStored(v, r.rules.Parse)
 	if err != nil {
 		return &recordNames{count: 1, err: err}
 	}
@@ -97,6 +88,22 @@ func (r *Registry) readNames(v *state.Version) *recordNames {
 	}
 	return n
 }
+
+// readStored parses a version outside of a request, and not while the state is held.
+func (r *Registry) readStored(v *state.Version, parse parseFunc) (*schema.Parsed, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), nameTime)
+	defer cancel()
+	o := schema.Options{Stored: true, Limits: r.o.Limits, Context: ctx}
+	var refs []schema.Resolved
+	var err error
+	r.Look(func(s *state.State) { refs, err = s.Closure(v.Subject, v.Schema(), o) })
+	if err != nil {
+		return nil, err
+	}
+	return parse(v.Schema(), refs, o)
+}
+
+type parseFunc = func(schema.Schema, []schema.Resolved, schema.Options) (*schema.Parsed, error)
 
 func total(names []schema.MessageName) (n int) {
 	for _, m := range names {

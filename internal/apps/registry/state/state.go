@@ -203,6 +203,9 @@ func (s *State) putSchema(l logicalKey, r Record) error {
 	}
 	s.remove(l.name, l.version)
 	s.add(n)
+	if v.Subject != "" && v.Subject != l.name || v.Version != 0 && v.Version != l.version {
+		s.differs(l, v, r)
+	}
 	return nil
 }
 
