@@ -153,7 +153,11 @@ func diffText(v schemaVersion) []string {
 	if v.RuleSet != nil {
 		lines = append(lines, "rules "+laidOut("JSON", string(v.RuleSet)))
 	}
-	lines = append(lines, laidOut(v.kind(), v.Text))
+	text := laidOut(v.kind(), v.Text)
+	if v.kind() == "PROTOBUF" {
+		text = protoLines(v.Text)
+	}
+	lines = append(lines, text)
 	return strings.Split(strings.TrimRight(strings.Join(lines, "\n"), "\n"), "\n")
 }
 
