@@ -266,7 +266,7 @@ func (q *request) body(into any) error {
 		return failure(http.StatusBadRequest, "the body is not JSON")
 	}
 	if err := json.Unmarshal(text, into); err != nil {
-		return failure(http.StatusUnprocessableEntity, "the body does not have the expected form: "+err.Error())
+		return failure(http.StatusUnprocessableEntity, "the body does not have the expected form: "+state.Misfit(err))
 	}
 	return nil
 }

@@ -17,7 +17,8 @@ import (
 //	W4  Who sees such an answer before Settle is over never writes; who sees any record of another later, questions excepted, stops
 //	    to write. Both stay readable and say why.
 //
-// A record without a name is another kind of registry, which asks nobody: it ends writing at any time. A registry that was killed may
+// A record without a name is another kind of registry, which asks nobody: it ends writing at any time. Only when its key is none that a
+// registry writes, somebody produced to the topic by mistake: it is ignored, told, and a finding of fsck. A registry that was killed may
 // have records under way that land after the question of its successor; they are signed, and Settle lets them pass.
 var noop = state.Write{Key: []byte(`{"keytype":"NOOP","magic":0}`)}
 
@@ -157,6 +158,9 @@ func (r *Registry) watch(ctx context.Context, entries []Entry) {
 			r.asked = true
 		case !r.asked, answers && to != r.me:
 			// From before our question, or not for us.
+		case name == "" && !state.IsKey(e.Key):
+			r.o.Logger.Warn("a record that is no schema registry's was written to the topic and is ignored; forbid others to write there",
+				"topic", r.o.Topic, "offset", e.Offset)
 		case name == "":
 			r.stop("another kind of schema registry writes the topic %s (offset %d); stop one of the two and start this one again", e)
 		case asks:

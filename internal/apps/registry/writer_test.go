@@ -92,6 +92,27 @@ func TestForeignWriterIsNoticed(t *testing.T) {
 	}
 }
 
+// A record that no registry writes is a finding, no rival, and goes when its key is deleted.
+func TestStrayRecord(t *testing.T) {
+	log := NewMemory()
+	r := open(t, log, Options{})
+	ask(r, "POST", "/subjects/a/versions", aString)
+	for _, key := range []string{"foo", "", `{"a":1}`, `[]`} {
+		log.Append(t.Context(), "", []state.Write{{Key: []byte(key), Value: []byte("x")}})
+	}
+	if code, body := ask(r, "POST", "/subjects/b/versions", aString); code != 200 {
+		t.Error(code, body)
+	}
+	if _, body := ask(r, "GET", "/v1/fsck", ""); strings.Count(body, "UNREADABLE") != 4 || !strings.Contains(body, "keytype") {
+		t.Error(body)
+	}
+	log.Append(t.Context(), "", []state.Write{{Key: []byte("foo")}})
+	ask(r, "POST", "/subjects/c/versions", aString)
+	if _, body := ask(r, "GET", "/v1/fsck", ""); strings.Count(body, "UNREADABLE") != 3 {
+		t.Error(body)
+	}
+}
+
 // A restart after a kill is no second registry, and its predecessor's last records may still land.
 func TestRestart(t *testing.T) {
 	log := NewMemory()

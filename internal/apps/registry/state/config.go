@@ -62,7 +62,7 @@ func (change ConfigChange) over(old Config) (Config, *Error) {
 	}
 	var c Config
 	if err := json.Unmarshal(marshal(merged), &c); err != nil {
-		return old, errorf(422, "the settings cannot be read: %v", err)
+		return old, errorf(422, "the settings do not have the expected form: %s", strings.Replace(Misfit(err), `"compatibilityLevel"`, `"compatibility"`, 1))
 	}
 	c.Level, c.Policy = strings.ToUpper(c.Level), strings.ToUpper(c.Policy)
 	if change["compatibilityPolicy"] == nil {

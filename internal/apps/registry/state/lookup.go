@@ -160,7 +160,9 @@ func (s *State) Contexts() []string {
 }
 
 // ByID is the content of an id. subject picks the context and prefers the id's use under that subject; an id that is not in the default
-// context is looked for in the others when a subject without context is given.
+// context is looked for in the others when a subject without context is given. Without a subject only the default context is looked at,
+// as the registries before us do: ids are given per context, so in another context the same id is another schema, and a reader of a
+// record that was written in a context has to name it (by the subject, or by the path).
 func (s *State) ByID(id int, subject string) *Version {
 	n := ParseName(subject)
 	if uses := s.uses(n.Context, id); n.Subject == "" || n.Context != DefaultContext || has(uses, subject) {

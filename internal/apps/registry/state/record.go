@@ -50,6 +50,12 @@ type key struct {
 	Magic   int     `json:"magic"`
 }
 
+// IsKey tells whether bytes are a key that a registry, of whatever kind, may have written.
+func IsKey(text []byte) bool {
+	var k key
+	return decodeKey(text, &k) == nil && k.Type != ""
+}
+
 // logicalKey is a key without what releases write differently.
 type logicalKey struct {
 	kind    string

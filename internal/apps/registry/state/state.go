@@ -80,7 +80,10 @@ func (s *State) Apply(r Record) {
 	s.next = r.Offset + 1
 	var k key
 	if decodeKey(r.Key, &k) != nil || k.Type == "" {
-		s.unreadable(logicalKey{name: string(r.Key)}, r, "its key is not a JSON object with a keytype")
+		l := logicalKey{name: string(r.Key)}
+		if delete(s.findings, l); r.Value != nil {
+			s.unreadable(l, r, "its key is not a JSON object with a keytype")
+		}
 		return
 	}
 	l := k.logical()
@@ -181,7 +184,7 @@ func (s *State) put(l logicalKey, r Record) {
 		s.clear(l.name)
 	}
 	if err != nil {
-		s.unreadable(l, r, "its value cannot be read: "+err.Error())
+		s.unreadable(l, r, "its value cannot be read: "+Misfit(err))
 	}
 }
 
