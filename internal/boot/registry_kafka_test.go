@@ -209,6 +209,23 @@ func TestRegistryRecordTooLarge(t *testing.T) {
 	})
 }
 
+// A text of the largest size is registered, whatever of it has to be escaped in the record; one that is longer is too large.
+func TestRegistryLargestText(t *testing.T) {
+	onComputer(t, func(m *computer) {
+		n := m.start()
+		r := m.mustBeside()
+		text := func(size int) string {
+			head, tail := `{"type":"enum","name":"E","symbols":["a"],"doc":"`, `"}`
+			return head + strings.Repeat(`\"`, (size-len(head)-len(tail))/2) + strings.Repeat("x", (size-len(head)-len(tail))%2) + tail
+		}
+		m.want(r, "POST", "/subjects/a/versions", schemaBody(text(1<<20)), 200, `"id":1`)
+		m.want(r, "POST", "/subjects/a/versions", schemaBody(text(1<<20+1)), 422, `42209`)
+		m.want(r, "GET", "/schemas/ids/1/schema", "", 200, `"name":"E"`)
+		r.Close()
+		m.stop(n)
+	})
+}
+
 // The second of two registries on one topic never writes, says why, and may write once the first is gone and it is started again.
 func TestTwoRegistriesBesideABroker(t *testing.T) {
 	onComputer(t, func(m *computer) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -31,7 +32,7 @@ type kafkaLog struct {
 func openKafka(ctx context.Context, o Options) (*kafkaLog, error) {
 	// A batch is written whole or not at all, so the records of one decision are flushed together.
 	producer := append([]kgo.Opt{kgo.ClientID("millrace-registry"), kgo.ManualFlushing(), kgo.RequiredAcks(kgo.AllISRAcks()),
-		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.RecordDeliveryTimeout(o.Timeout)}, o.Client...)
+		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.RecordDeliveryTimeout(o.Timeout), kgo.ProducerBatchMaxBytes(batchLimit)}, o.Client...)
 	client, err := kgo.NewClient(producer...)
 	if err != nil {
 		return nil, err
@@ -77,8 +78,13 @@ func (l *kafkaLog) prepare(ctx context.Context, o Options) error {
 }
 
 func (l *kafkaLog) create(ctx context.Context, k *kadm.Client, replicas int16) error {
-	compact := "compact"
-	made, err := k.CreateTopic(ctx, 1, replicas, map[string]*string{"cleanup.policy": &compact}, l.topic)
+	compact, largest := "compact", strconv.Itoa(batchLimit)
+	settings := map[string]*string{"cleanup.policy": &compact, "max.message.bytes": &largest}
+	made, err := k.CreateTopic(ctx, 1, replicas, settings, l.topic)
+	if errors.Is(err, kerr.InvalidConfig) || errors.Is(err, kerr.PolicyViolation) { // a cluster that allows no such batches
+		delete(settings, "max.message.bytes")
+		made, err = k.CreateTopic(ctx, 1, replicas, settings, l.topic)
+	}
 	if err == nil {
 		err = made.Err
 	}
@@ -138,8 +144,13 @@ func (l *kafkaLog) appear(ctx context.Context) (kadm.TopicID, error) {
 	}
 }
 
+// batchLimit is the largest batch, for the client and for a topic that is made: a text of the largest size (1 MiB) may get twice as long
+// in a record, since quotes and backslashes are escaped, and metadata and rules come with it. A topic that was made by somebody else may
+// take less, and refuses then what it does not take.
+const batchLimit = 4 << 20
+
 // recordLimit is the largest record that the client takes: its limit for a batch without what stands around the record.
-const recordLimit = 1_000_012 - 1000
+const recordLimit = batchLimit - 1000
 
 func (l *kafkaLog) Append(ctx context.Context, writer string, writes []state.Write) (int64, error) {
 	for _, w := range writes {
