@@ -42,11 +42,16 @@ func (m *computer) refused(what string, code int16, message *string, want bool) 
 
 func (m *computer) setPolicy(op kmsg.IncrementalAlterConfigOp, value string, want bool) {
 	m.t.Helper()
-	c := kmsg.IncrementalAlterConfigsRequestResourceConfig{Name: "cleanup.policy", Op: op, Value: &value}
+	m.alterSchemas("cleanup.policy", op, value, want)
+}
+
+func (m *computer) alterSchemas(name string, op kmsg.IncrementalAlterConfigOp, value string, want bool) {
+	m.t.Helper()
+	c := kmsg.IncrementalAlterConfigsRequestResourceConfig{Name: name, Op: op, Value: &value}
 	q := &kmsg.IncrementalAlterConfigsRequest{Resources: []kmsg.IncrementalAlterConfigsRequestResource{{ResourceType: kmsg.ConfigResourceTypeTopic,
 		ResourceName: "_schemas", Configs: []kmsg.IncrementalAlterConfigsRequestResourceConfig{c}}}}
 	out := request[*kmsg.IncrementalAlterConfigsResponse](m, q).Resources[0]
-	m.refused(op.String()+" "+value, out.ErrorCode, out.ErrorMessage, want)
+	m.refused(name+" "+op.String()+" "+value, out.ErrorCode, out.ErrorMessage, want)
 }
 
 // replace sends AlterConfigs, which takes away what it does not name.
@@ -91,6 +96,10 @@ func TestSchemasAreProtected(t *testing.T) {
 		m.setPolicy(kmsg.IncrementalAlterConfigOpSet, "compact", false)
 		m.replace(true, "max.message.bytes", "2000000")
 		m.replace(true, "cleanup.policy", "compact,delete")
+		m.replace(true, "cleanup.policy", "compact", "max.message.bytes", "100")
+		m.alterSchemas("max.message.bytes", kmsg.IncrementalAlterConfigOpSet, "1048575", true)
+		m.alterSchemas("max.message.bytes", kmsg.IncrementalAlterConfigOpSet, "1048576", false)
+		m.alterSchemas("max.message.bytes", kmsg.IncrementalAlterConfigOpDelete, "", false)
 		m.replace(false, "cleanup.policy", "compact", "max.message.bytes", "2000000")
 		more := request[*kmsg.CreatePartitionsResponse](m, &kmsg.CreatePartitionsRequest{TimeoutMillis: 10_000,
 			Topics: []kmsg.CreatePartitionsRequestTopic{{Topic: "_schemas", Count: 2}}}).Topics[0]
@@ -113,6 +122,8 @@ func TestSchemasAreProtected(t *testing.T) {
 			t.Errorf("writing to it: %v", err)
 		}
 		cl.Close()
+		m.wantAsk("/subjects/a/versions", schemaBody(`"string"`), 200, `"id":1`) // a stray record is no rival
+		m.wantAsk("/subjects/b/versions", schemaBody(`"bytes"`), 200, `"id":2`)
 		m.stop(n)
 
 		n = m.start()

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -14,7 +15,8 @@ import (
 // node that keeps its state in a topic asks for it. The refusal is POLICY_VIOLATION, Kafka's code for a request that is valid and that
 // this cluster does not want: clients show the sentence and do not try again.
 //
-// Reading and writing such a topic is as free as any other, and so are its settings but for the one that would forget.
+// Reading and writing such a topic is as free as any other, and so are its settings but for the one that would forget and the one that
+// would let nothing be written any more.
 type Protected func(topic string) (why string)
 
 func (b *Broker) whyProtected(topic string) string {
@@ -32,7 +34,25 @@ func (b *Broker) forgetting(topic, policy string) string {
 	return ""
 }
 
-const cleanupPolicy = "cleanup.policy"
+const (
+	cleanupPolicy = "cleanup.policy"
+	maxMessage    = "max.message.bytes"
+)
+
+// protectedMessage is the least max.message.bytes of a protected topic.
+const protectedMessage = 1 << 20
+
+// stifling says why a protected topic may not get this max.message.bytes. What is no number is refused elsewhere.
+func (b *Broker) stifling(topic string, value *string) string {
+	why := b.whyProtected(topic)
+	if why == "" || value == nil {
+		return ""
+	}
+	if n, err := strconv.ParseInt(strings.TrimSpace(*value), 10, 64); err != nil || n >= protectedMessage {
+		return ""
+	}
+	return why + ": its max.message.bytes has to be 1048576 at least, or what it keeps could not be written"
+}
 
 // forgetfulSet judges settings that replace all that a resource has.
 func (b *Broker) forgetfulSet(kind int8, topic string, configs []kmsg.AlterConfigsRequestResourceConfig) string {
@@ -43,6 +63,12 @@ func (b *Broker) forgetfulSet(kind int8, topic string, configs []kmsg.AlterConfi
 	for _, c := range configs {
 		if c.Name == cleanupPolicy && c.Value != nil {
 			policy = *c.Value
+		}
+		if c.Name != maxMessage {
+			continue
+		}
+		if why := b.stifling(topic, c.Value); why != "" {
+			return why
 		}
 	}
 	return b.forgetting(topic, policy)
@@ -57,6 +83,11 @@ func (b *Broker) forgetfulOps(kind int8, topic string, ops []kmsg.IncrementalAlt
 	policy := b.topicValues(image, topic).List(cleanupPolicy)
 	changed := false
 	for _, c := range ops {
+		if c.Name == maxMessage && c.Op == kmsg.IncrementalAlterConfigOpSet {
+			if why := b.stifling(topic, c.Value); why != "" {
+				return why
+			}
+		}
 		if c.Name != cleanupPolicy {
 			continue
 		}
