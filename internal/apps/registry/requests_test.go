@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -24,6 +25,7 @@ var registryURL = flag.String("registry", "", "run testdata/requests.txt against
 type exchange struct {
 	line         int
 	about        string
+	special      string // what the registry that is asked has of its own; empty for the one of all
 	method, path string
 	headers      http.Header
 	body         string
@@ -46,10 +48,49 @@ func TestRequests(t *testing.T) {
 		base = server.URL
 	}
 	bound := map[string]string{}
+	special := map[string]string{} // addresses of the special registries
 	for _, x := range readExchanges(t, "testdata/requests.txt") {
+		base := base
+		if x.special != "" {
+			if *registryURL != "" {
+				continue
+			}
+			if special[x.special] == "" {
+				special[x.special] = specialRegistry(t, x.special)
+			}
+			base = special[x.special]
+		}
 		name := fmt.Sprintf("line %d %s %s %s", x.line, x.about, x.method, x.path)
 		x.run(t, strings.TrimSuffix(base, "/"), bound, name)
 	}
+}
+
+// specialRegistry serves what prepared makes, with something that no registry that works has.
+func specialRegistry(t *testing.T, what string) string {
+	log := &slow{Memory: NewMemory()}
+	r := prepared(t, log)
+	switch what {
+	case "small limits":
+		r.o.Body, r.rules.Limits.Text = 300, 50
+	case "nobody may":
+		r.o.Authorizer = nobody{}
+	case "the log fails":
+		log.Fail(errors.New("no leader"))
+	case "the log hangs":
+		log.hang.Store(true)
+		r.o.Timeout = 1 // a nanosecond: over at once
+	default:
+		t.Fatalf("testdata/requests.txt: there is no registry %q", what)
+	}
+	server := httptest.NewServer(r.Handler())
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+type nobody struct{}
+
+func (nobody) Authorize(_ *http.Request, a Action, subject string) error {
+	return errors.New("you may not " + string(a) + " subject " + strconv.Quote(subject))
 }
 
 func (x exchange) run(t *testing.T, base string, bound map[string]string, name string) {
@@ -177,6 +218,7 @@ func readExchanges(t *testing.T, path string) []exchange {
 	var all []exchange
 	var x *exchange
 	about := ""
+	special := ""
 	asked := false
 	scan := bufio.NewScanner(bytes.NewReader(text))
 	scan.Buffer(nil, 1<<20)
@@ -185,11 +227,13 @@ func readExchanges(t *testing.T, path string) []exchange {
 		switch {
 		case strings.HasPrefix(line, "#"):
 			about = strings.TrimSpace(strings.Trim(line, "#"))
+		case strings.HasPrefix(line, "! "):
+			special = line[2:]
 		case strings.TrimSpace(line) == "":
 			x = nil
 		case x == nil:
 			method, path, _ := strings.Cut(line, " ")
-			all = append(all, exchange{line: n, about: about, method: method, path: path, headers: http.Header{}, wantHeaders: map[string]string{}})
+			all = append(all, exchange{line: n, about: about, special: special, method: method, path: path, headers: http.Header{}, wantHeaders: map[string]string{}})
 			x, asked = &all[len(all)-1], false
 		case strings.HasPrefix(line, "-> "):
 			asked = true
