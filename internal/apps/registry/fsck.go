@@ -51,8 +51,8 @@ func (q *request) unparsed() (findings []state.Finding, err error) {
 	var all []*state.Version
 	q.Look(func(s *state.State) { all = s.All() })
 	for _, v := range all {
-		if err := q.lanes.large.enter(q.ctx); err != nil {
-			return nil, err
+		if q.lanes.large.enter(q.ctx) != nil {
+			return nil, timedOut()
 		}
 		_, why := q.readStored(v, schema.Parse)
 		q.lanes.large.leave()
