@@ -73,6 +73,7 @@ type jsonSpot struct {
 	Finding
 	steps          []string
 	reader, writer schema.JSONNode
+	facts          facts // of the writer's values at the place
 }
 
 func checkJSON(reader, writer *schema.JSONSchema, b *budget, o Options) Result {
@@ -172,7 +173,7 @@ func (w *jsonWalk) spot(r schema.JSONNode, f facts, pointer string, kind Kind, f
 	if w.policy == Lenient && lenientKinds[kind] {
 		return nil
 	}
-	s := jsonSpot{Finding: Finding{"#" + r.Pointer + pointer, kind, fmt.Sprintf(format, args...)}, steps: slices.Clone(w.steps), reader: r}
+	s := jsonSpot{Finding: Finding{"#" + r.Pointer + pointer, kind, fmt.Sprintf(format, args...)}, steps: slices.Clone(w.steps), reader: r, facts: f}
 	if len(f.parts) > 0 {
 		s.writer = f.parts[0]
 	}

@@ -92,7 +92,7 @@ func (m *jsonMaker) leaves(s jsonSpot) []any {
 	var list []any
 	own := []any{}
 	if s.writer.Value != nil {
-		own = m.samples(s.writer, 4)
+		own = m.samplesOf(s.facts, 4)
 	}
 	list = append(list, own...)
 	if len(s.steps) > 0 {
@@ -113,6 +113,7 @@ func (m *jsonMaker) leaves(s jsonSpot) []any {
 		}
 	}
 	list = append(list, m.ofTwo(s)...)
+	list = append(list, m.spoken(s)...)
 	list = append(list, m.names(s)...)
 	list = append(list, pool()...)
 	return append(list, m.objects(s, own)...)
@@ -248,6 +249,13 @@ func (m *jsonMaker) samplesOf(f facts, depth int) []any {
 		list = append(list, m.array(f, depth)...)
 	}
 	if f.types&stringType != 0 {
+		for _, p := range f.parts {
+			if pattern, ok := p.Value.Str("pattern"); ok {
+				for _, text := range textsOf(pattern) {
+					list = append(list, text)
+				}
+			}
+		}
 		least := 0
 		if n := f.count("minLength", 1); n != nil && n.IsInt() && n.Num().IsInt64() && n.Num().Int64() < 1000 {
 			least = int(n.Num().Int64())

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"math/big"
 	"slices"
+	"strings"
 
 	"millrace/internal/apps/registry/schema"
 )
@@ -233,7 +234,7 @@ func (w *jsonWalk) further(r schema.JSONNode, f facts, s schema.JSONNode, patter
 	case ok:
 		return nil
 	case pattern != "":
-		return w.spot(s, f, "", PropertyAddedNotCovered, "the writer may write properties that match %q with values that the reader does not take; allow every value for them", pattern)
+		return w.spot(r, f, strings.TrimPrefix(s.Pointer, r.Pointer), PropertyAddedNotCovered, "the writer may write properties that match %q with values that the reader does not take; allow every value for them", pattern)
 	case s.Value.Kind == schema.Bool:
 		return w.spot(r, f, "/additionalProperties", AdditionalPropertiesRemoved, "the reader takes no further properties and the writer may write some; open the model")
 	}
