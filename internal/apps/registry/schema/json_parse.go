@@ -252,9 +252,11 @@ func (j *JSONSchema) checkInPlace(ctx context.Context) error {
 			}
 			return err
 		}
-		if to, ok := j.Follow(n); ok && n.Value.Get("$ref") != nil {
-			if err := add(to); err != nil {
-				return 0, err
+		for _, one := range n.references() {
+			if to, ok := j.Follow(one); ok {
+				if err := add(to); err != nil {
+					return 0, err
+				}
 			}
 		}
 		err := j.Subschemas(n, func(keyword string, child JSONNode) error {

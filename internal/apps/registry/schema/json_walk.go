@@ -91,19 +91,35 @@ func (n JSONNode) anchors() []string {
 // Ref is the text of the reference at n, if it has one. $recursiveRef and $dynamicRef are read as the $ref that they are when nothing
 // overrides them, which is all that can be said without a value.
 func (n JSONNode) Ref() (string, bool) {
-	keywords := []string{"$ref"}
-	switch n.Draft {
-	case Draft2019:
-		keywords = append(keywords, "$recursiveRef")
-	case Draft2020:
-		keywords = append(keywords, "$dynamicRef")
-	}
-	for _, keyword := range keywords {
+	for _, keyword := range n.Draft.refKeywords() {
 		if ref, ok := n.Value.Str(keyword); ok {
 			return ref, true
 		}
 	}
 	return "", false
+}
+
+func (d Draft) refKeywords() []string {
+	switch d {
+	case Draft2019:
+		return []string{"$ref", "$recursiveRef"}
+	case Draft2020:
+		return []string{"$ref", "$dynamicRef"}
+	}
+	return []string{"$ref"}
+}
+
+// references are n once for each reference that it holds, without the others.
+func (n JSONNode) references() []JSONNode {
+	var list []JSONNode
+	for _, keyword := range n.Draft.refKeywords() {
+		if _, ok := n.Value.Str(keyword); ok {
+			one := n
+			one.Value = &Value{Kind: Object, Members: []Member{{Name: keyword, Value: n.Value.Get(keyword)}}}
+			list = append(list, one)
+		}
+	}
+	return list
 }
 
 // Follow goes to what the reference at n points to.
