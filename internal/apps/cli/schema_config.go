@@ -14,7 +14,9 @@ import (
 
 func (a *app) schemaConfig() *cobra.Command {
 	return noun("config", "Show and change the level of compatibility and the other settings of subjects",
-		`Settings are made for a subject, for a context (--context), or for all; what is not set is inherited.
+		`Settings are made for a subject, for a context (--context), or for all contexts (--context .__GLOBAL). What is not set for a subject is
+inherited from its context, then from what is set for all. Without a subject and --context they are those of the default context, where
+subjects are that name none; other contexts do not inherit them.
 
 The levels of compatibility: NONE; BACKWARD, a new version reads what the latest wrote; FORWARD, the latest reads what a new version
 writes; FULL, both; and the same with _TRANSITIVE, all versions instead of the latest. The settings:
@@ -156,7 +158,7 @@ type subjectSettings struct {
 	Holds   map[string]json.RawMessage `json:"holds"`
 }
 
-// config asks for the settings. Of all subjects a registry does not tell what is set from what just holds.
+// config asks for the settings. Of the default context a registry does not tell what is set from what just holds.
 func (c *registryClient) config(ctx context.Context, subject string) (subjectSettings, error) {
 	s := subjectSettings{Subject: subject, Context: c.context}
 	path := settingsPath("config", subject)
@@ -166,7 +168,7 @@ func (c *registryClient) config(ctx context.Context, subject string) (subjectSet
 	err := c.get(ctx, path, url.Values{"defaultToGlobal": {"true"}}, &s.Holds)
 	s.Set, s.Holds = levelRenamed(s.Set), levelRenamed(s.Holds)
 	if compacted(s.Set["compatibility"]) != compacted(s.Holds["compatibility"]) {
-		delete(s.Set, "compatibility") // the default level is told where other settings are made and none is set
+		delete(s.Set, "compatibility") // Confluent's registry tells the default level where other settings are made and none is set
 	}
 	return s, err
 }

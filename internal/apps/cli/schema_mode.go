@@ -14,7 +14,8 @@ import (
 func (a *app) schemaMode() *cobra.Command {
 	return noun("mode", "Show and set whether schemas may be written, or imported",
 		`A mode says what may be written: READWRITE, READONLY, or IMPORT, in which schemas come with their ids. It is set for a subject, for
-a context (--context), or for all; the nearest one holds.`, a.schemaModeGet(), a.schemaModeSet(), a.schemaModeDelete())
+a context (--context), or for all contexts (--context .__GLOBAL); the nearest one holds. Without a subject and --context it is set for
+the default context, where subjects are that name none.`, a.schemaModeGet(), a.schemaModeSet(), a.schemaModeDelete())
 }
 
 var schemaModes = []string{"READWRITE", "READONLY", "IMPORT", "READONLY_OVERRIDE", "FORWARD"}
@@ -32,10 +33,12 @@ func (c *registryClient) scope(subject string) string {
 	switch {
 	case subject != "":
 		return "subject " + subject
-	case c.context != "":
+	case c.context == ".__GLOBAL":
+		return "all contexts"
+	case c.context != "" && c.context != ".":
 		return "context " + c.context
 	}
-	return "all subjects"
+	return "the default context"
 }
 
 // settingsPath is /mode or /config of what the command is about.
@@ -85,9 +88,9 @@ func (a *app) schemaModeSet() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "set MODE [SUBJECT]",
 		Short: "Set a mode",
-		Long: `Set the mode of a subject, a context or all. IMPORT needs empty ground: no live schema may be there, and what is softly deleted is
-taken away for good. --force leaves everything as it is.`,
-		Example: "  millrace schema mode set READONLY orders-value\n  millrace schema mode set IMPORT --context .staging",
+		Long: `Set the mode of a subject, of a context, or of all contexts that have none of their own (--context .__GLOBAL). IMPORT needs empty
+ground: no live schema may be there, and what is softly deleted is taken away for good. --force leaves everything as it is.`,
+		Example: "  millrace schema mode set READONLY orders-value\n  millrace schema mode set IMPORT --context .staging\n  millrace schema mode set READONLY --context .__GLOBAL",
 		Args:    cobra.RangeArgs(1, 2),
 		ValidArgsFunction: func(c *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
 			if len(args) == 0 {
@@ -100,7 +103,9 @@ taken away for good. --force leaves everything as it is.`,
 			if err := c.setMode(ctx, m.Subject, m.Mode, force); err != nil {
 				return err
 			}
-			return a.print(m, func(w io.Writer) { fmt.Fprintf(w, "%s is in mode %s\n", escape(c.scope(m.Subject)), escape(m.Mode)) })
+			return a.print(m, func(w io.Writer) {
+				fmt.Fprintf(w, "mode %s is set for %s\n", escape(m.Mode), escape(c.scope(m.Subject)))
+			})
 		}),
 	}
 	c.Flags().BoolVar(&force, "force", false, "set IMPORT although there are schemas")

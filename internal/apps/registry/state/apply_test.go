@@ -1,6 +1,7 @@
 package state
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -103,8 +104,15 @@ func TestUnreadableRecords(t *testing.T) {
 	l.raw(`not json`, `{}`)
 	l.raw(`{"keytype":"SCHEMA","subject":"a","version":1,"magic":1}`, `{"id":"x"}`)
 	l.raw(`{"keytype":"SCHEMA","subject":"a","version":0,"magic":1}`, `{"id":1,"schema":"x"}`)
-	if got := l.state.Fsck(); len(got) != 3 {
+	if got := l.state.Fsck(); len(got) != 3 || !strings.Contains(got[0].Words+got[1].Words+got[2].Words, `its key "not json" and a null value`) {
 		t.Errorf("findings %v", got)
+	}
+	// What the findings say to do.
+	for _, r := range slices.Clone(l.records) {
+		l.append([]Write{{Key: r.Key}})
+	}
+	if got := l.state.Fsck(); len(got) != 0 {
+		t.Errorf("findings after the tombstones %v", got)
 	}
 }
 

@@ -26,7 +26,8 @@ func doubledID(n, other *Version) Finding {
 
 func (s *State) unreadable(l logicalKey, r Record, why string) {
 	s.findings[l] = Finding{Kind: "UNREADABLE", Subject: l.name, Version: l.version,
-		Words: fmt.Sprintf("the record at offset %d is ignored: %s", r.Offset, why)}
+		Words: fmt.Sprintf("the record at offset %d is ignored: %s; if nobody needs it, write a record with its key %q and a null value",
+			r.Offset, why, r.Key)}
 }
 
 func outOfRange(l logicalKey, id int, r Record) Finding {

@@ -5,40 +5,37 @@ import (
 	"slices"
 )
 
-// ConfigOf is what is set for exactly this subject or context. The default context and the global one always have settings: those
-// that hold where nothing is set.
+// ConfigOf is what is set for exactly this subject or context. The default context and the global one always have a level, the one that
+// holds where nothing is set: clients ask them for it.
 func (s *State) ConfigOf(subject string) (Config, bool) {
 	name := settingsSubject(subject)
 	c, ok := s.configs[name]
-	if ok || name == "" || ParseName(name).Context == GlobalContext {
+	if name == "" || ParseName(name).Context == GlobalContext {
 		if c.Level == "" {
 			c.Level = s.level
 		}
 		return c, true
 	}
-	return Config{}, false
+	return c, ok
 }
 
-// ConfigInScope is what holds for a subject: its own settings over those of the default context; without own ones those of its
-// context, then the global ones.
+// ConfigInScope is what holds for a subject: each setting from the nearest scope that makes it. An alias is of one subject alone.
 func (s *State) ConfigInScope(subject string) Config {
-	name := settingsSubject(subject)
-	var c Config
-	if own, ok := s.configs[name]; ok && name != "" {
-		c = s.configs[""].over(own)
-	} else {
-		c = firstOf(s.configs, scopes(name))
+	names := scopes(settingsSubject(subject))
+	c := Config{Level: s.level}
+	for _, name := range slices.Backward(names) {
+		c = c.over(s.configs[name])
 	}
-	if c.Level == "" {
-		c.Level = s.level
-	}
+	own := s.configs[names[0]]
+	c.Alias, c.AliasForDeks = own.Alias, own.AliasForDeks
 	return c
 }
 
-// scopes are the places where a setting of a subject is looked for, nearest first.
+// scopes are the places where a setting of a subject is looked for, nearest first: itself, its context, and what is set for all
+// contexts. What is set without a name is the default context's, and no other's.
 func scopes(name string) []string {
 	context := ParseName(name).Context
-	return []string{name, ContextPrefix(context), ContextPrefix(GlobalContext)}
+	return slices.Compact([]string{name, ContextPrefix(context), ContextPrefix(GlobalContext)})
 }
 
 func firstOf[V any](settings map[string]V, names []string) (found V) {
