@@ -72,7 +72,8 @@ func (x *excuse) walk(e *jsonschema.ValidationError) {
 			}
 		case *kind.Required:
 			for _, name := range k.Missing {
-				if property := member(member(at, "properties"), name); member(property, "default") != nil {
+				property, _ := member(member(at, "properties"), name).(map[string]any)
+				if _, ok := property["default"]; ok {
 					x.rule = defaultRule
 					at["required"] = slices.DeleteFunc(slices.Clone(items(at["required"])), func(v any) bool { return v == name })
 				}
@@ -171,9 +172,11 @@ func (w writersDoc) around(root map[string]any, keywords ...string) []map[string
 	for i := 0; i < len(all); i++ {
 		n := all[i]
 		var next []map[string]any
-		ref, isRef := n["$ref"].(string)
-		if isRef && strings.HasPrefix(ref, "#") {
-			next = objects((&excuse{reader: w.doc}).place(&jsonschema.ValidationError{SchemaURL: ref}))
+		_, isRef := n["$ref"].(string)
+		for _, keyword := range [...]string{"$ref", "$recursiveRef", "$dynamicRef"} {
+			if ref, _ := n[keyword].(string); strings.HasPrefix(ref, "#") {
+				next = append(next, objects((&excuse{reader: w.doc}).place(&jsonschema.ValidationError{SchemaURL: ref}))...)
+			}
 		}
 		for _, keyword := range [...]string{"allOf", "anyOf", "oneOf"} {
 			list := items(n[keyword])
@@ -240,6 +243,7 @@ func TestJSONExcuses(t *testing.T) {
 		{`{"type":"integer"}`, `{"anyOf":[{"type":"string"},{"oneOf":[{"type":"integer"},{"type":"number"}]}]}`, `3`, plainRule},
 		{`{"type":"object"}`, `{"required":["a","b"],"properties":{"a":{"default":1}}}`, `{}`, ""},
 		{`{"type":"object"}`, `{"required":["a"],"properties":{"a":{"default":1}}}`, `{}`, defaultRule},
+		{`{"type":"object"}`, `{"required":["a"],"properties":{"a":{"default":null}}}`, `{}`, defaultRule},
 		{`{"type":"string","connect.type":"bytes"}`, `{"type":"number","connect.type":"bytes"}`, `""`, bytesRule},
 		{`{"type":"string"}`, `{"type":"number","connect.type":"bytes"}`, `""`, ""},
 	} {

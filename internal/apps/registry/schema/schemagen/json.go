@@ -20,8 +20,9 @@ var jsonDrafts = []string{"", "", "http://json-schema.org/draft-04/schema#", "ht
 
 type jsonMaker struct {
 	t     *rapid.T
-	d4    bool // draft-04 has no boolean schemas
-	d2020 bool // items holds no list
+	d4    bool   // draft-04 has no boolean schemas
+	d2020 bool   // items holds no list
+	again string // the keyword that refers to the top besides $ref
 	defs  string
 	refs  bool
 	below int // how many properties and elements stand around: a schema refers to the top from below only
@@ -34,6 +35,7 @@ func jsonTop(t *rapid.T) *schema.Value {
 	m := jsonMaker{t: t, d4: draft == jsonDrafts[2], d2020: draft == jsonDrafts[6], defs: "definitions"}
 	if draft == jsonDrafts[5] || draft == jsonDrafts[6] {
 		m.defs = "$defs"
+		m.again = map[bool]string{false: "$recursiveRef", true: "$dynamicRef"}[m.d2020]
 	}
 	m.refs = chance(t, 30, "definitions")
 	v := object()
@@ -62,6 +64,8 @@ func jsonTop(t *rapid.T) *schema.Value {
 func (m *jsonMaker) schema(depth int) *schema.Value {
 	kind := rapid.IntRange(0, 13).Draw(m.t, "kind of schema")
 	switch {
+	case m.below > 0 && kind == 0 && m.again != "" && chance(m.t, 15, "the top again, dynamically"):
+		return object(m.again, str("#"))
 	case m.below > 0 && kind == 0 && chance(m.t, 15, "the top again"):
 		return object("$ref", str("#"))
 	case m.refs && m.below > 0 && kind == 0:
@@ -100,7 +104,15 @@ func (m *jsonMaker) number() *schema.Value {
 	if !m.d4 && chance(m.t, 20, "exclusive") {
 		put(v, "exclusiveMaximum", literal(pick(m.t, "bound", "5", "1e1")))
 	}
+	m.bytes(v)
 	return v
+}
+
+// bytes marks a schema as the bytes of Connect, which are equal whatever else they say.
+func (m *jsonMaker) bytes(v *schema.Value) {
+	if chance(m.t, 4, "bytes of Connect") {
+		put(v, "connect.type", str("bytes"))
+	}
 }
 
 func (m *jsonMaker) text() *schema.Value {
@@ -114,6 +126,7 @@ func (m *jsonMaker) text() *schema.Value {
 	if chance(m.t, 20, "pattern") {
 		put(v, "pattern", str(pick(m.t, "pattern", "^[a-c]*$", "x", "^a")))
 	}
+	m.bytes(v)
 	return v
 }
 
@@ -157,7 +170,11 @@ func (m *jsonMaker) sub(depth int) *schema.Value {
 	if !m.d4 && chance(m.t, 10, "boolean schema") {
 		return boolean(rapid.Bool().Draw(m.t, "boolean"))
 	}
-	return m.schema(depth)
+	v := m.schema(depth)
+	if chance(m.t, 10, "default") {
+		put(v, "default", m.scalar())
+	}
+	return v
 }
 
 func (m *jsonMaker) object(depth int) *schema.Value {
@@ -341,7 +358,9 @@ func changeJSON(t *rapid.T, top *schema.Value) string {
 	if len(at.Members) > 0 && chance(t, 50, "change a keyword") {
 		return changeKeyword(t, m, at)
 	}
-	switch rapid.IntRange(0, 2).Draw(t, "change of schema") {
+	switch rapid.IntRange(0, 3).Draw(t, "change of schema") {
+	case 3:
+		return changeCombination(t, at)
 	case 0:
 		was := at.Clone()
 		if at == top {
@@ -361,6 +380,19 @@ func changeJSON(t *rapid.T, top *schema.Value) string {
 	}
 	put(at, "description", str("new"))
 	return "described"
+}
+
+// changeCombination turns one combination into another.
+func changeCombination(t *rapid.T, at *schema.Value) string {
+	for _, keyword := range []string{"anyOf", "oneOf", "allOf"} {
+		if parts := at.Get(keyword); parts != nil {
+			other := pick(t, "another combination", "anyOf", "oneOf", "allOf")
+			drop(at, keyword)
+			put(at, other, parts)
+			return keyword + " became " + other
+		}
+	}
+	return ""
 }
 
 func changeProperties(t *rapid.T, m jsonMaker, at, properties *schema.Value) string {
