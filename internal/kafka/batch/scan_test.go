@@ -3,6 +3,8 @@ package batch
 import (
 	"bytes"
 	"errors"
+	"fmt"
+	"slices"
 	"testing"
 )
 
@@ -26,7 +28,74 @@ func sameScan(b []byte, limit int) error {
 	case want == nil && i != len(recs):
 		return errors.New("Scan left records out")
 	}
+	return sameSummed(b)
+}
+
+// sameSummed says where ScanSummed differs from CheckCRC and Scan, about a batch that is not compressed.
+func sameSummed(b []byte) error {
+	if h, err := ParseHeader(b); err == nil && h.Codec() != None {
+		return nil
+	}
+	var want, got []string
+	say := func(all *[]string) func(i int, r *Raw) error {
+		return func(i int, r *Raw) error {
+			*all = append(*all, fmt.Sprintf("%d %q %q %d %x", i, r.Key, r.Value, r.count, r.headers))
+			return nil
+		}
+	}
+	wrong := Scan(b, 0, say(&want))
+	sound, err := ScanSummed(b, say(&got))
+	switch {
+	case sound != CheckCRC(b):
+		return fmt.Errorf("ScanSummed says of the checksum: %v", sound)
+	case (err == nil) != (wrong == nil) || err != nil && err.Error() != wrong.Error():
+		return errors.Join(errors.New("ScanSummed and Scan do not agree"), err, wrong)
+	case !slices.Equal(got, want):
+		return fmt.Errorf("ScanSummed saw %d records, Scan %d, or others", len(got), len(want))
+	}
 	return nil
+}
+
+// Records lie across the windows' borders, and some are longer than a window.
+func TestScanSummedReadsWhatScanReads(t *testing.T) {
+	r := seeded(t)
+	for range 100 {
+		var recs []Record
+		for range 1 + r.IntN(60) {
+			recs = append(recs, Record{Value: make([]byte, r.IntN(1<<r.IntN(17)))})
+		}
+		b, err := Build(nil, Plain(0, 0, 1), Number(recs))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if sound, err := ScanSummed(b, func(int, *Raw) error { return nil }); !sound || err != nil {
+			t.Fatalf("a good batch of %d bytes: %v, %v", len(b), sound, err)
+		}
+		if err := sameSummed(b); err != nil {
+			t.Fatal(err)
+		}
+		b[attributesAt+2+r.IntN(len(b)-attributesAt-2)] ^= 1 << r.IntN(8)
+		if err := sameSummed(b); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// The checksum is of the whole batch, also where the walk ends early.
+func TestScanSummedSumsBehindAnError(t *testing.T) {
+	b, err := Build(nil, Plain(0, 0, 1), Number([]Record{{Value: make([]byte, 100_000)}, {Value: make([]byte, 100_000)}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop := errors.New("enough")
+	for _, good := range []bool{true, false} {
+		if !good {
+			b[len(b)-1] ^= 1
+		}
+		if sound, err := ScanSummed(b, func(int, *Raw) error { return stop }); sound != good || err != stop {
+			t.Errorf("sound %v, %v; want %v", sound, err, good)
+		}
+	}
 }
 
 func sameRaw(r *Raw, want *Record) error {

@@ -228,7 +228,8 @@ func (c *produceCall) check(it *produceItem, in *wire.ProducePartition, policy *
 	if len(in.Records) > policy.maxMessageBytes {
 		return refusal(wire.MessageTooLarge, fmt.Sprintf("the batch of %d bytes exceeds max.message.bytes=%d", len(in.Records), policy.maxMessageBytes))
 	}
-	if !batch.CheckCRC(in.Records) {
+	schemas := c.openSchemas(policy)
+	if !schemas.checksum(in.Records, &h) {
 		return refusal(wire.CorruptMessage, "the checksum of the batch is wrong")
 	}
 	if !policy.logAppendTime {
@@ -237,8 +238,8 @@ func (c *produceCall) check(it *produceItem, in *wire.ProducePartition, policy *
 		}
 	}
 	it.Batch, it.Header = in.Records, h
-	if policy.schemas != nil {
-		if bad := c.checkSchemas(it, policy); bad != nil {
+	if schemas != nil {
+		if bad := c.checkSchemas(it, policy, schemas); bad != nil {
 			return bad
 		}
 	}

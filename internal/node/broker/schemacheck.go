@@ -66,34 +66,66 @@ const (
 // that every client repeats it is the one that promises that nothing was appended and sends nobody away from this broker.
 var schemasLater = refusal(wire.NotEnoughReplicas, "the schema registry of this node is being loaded")
 
-// checkSchemas judges every record of a batch.
-func (c *produceCall) checkSchemas(it *produceItem, policy *topicPolicy) *Produced {
+// A schemaCheck is the check of one batch, in the steps in which the produce path takes it.
+type schemaCheck struct {
+	bad    *Produced // nobody can judge: why
+	judge  schemaJudge
+	walked bool  // over all records, while they were summed
+	err    error // how the walk ended
+}
+
+// openSchemas is nil where the topic takes everything.
+func (c *produceCall) openSchemas(policy *topicPolicy) *schemaCheck {
+	if policy.schemas == nil {
+		return nil
+	}
 	schemas := c.r.b.schemas
 	if schemas == nil {
-		c.sayRefused(policy.schemas[0], c.r.b.clock.Now(), policy.schemas[0].noRegistry())
-		return refusal(wire.InvalidRecord, policy.schemas[0].noRegistry())
+		return &schemaCheck{bad: refusal(wire.InvalidRecord, policy.schemas[0].noRegistry())}
 	}
 	if c.schemasErr != nil {
-		return refusal(schemasLater.Err, "the schema registry of this node cannot be asked yet: "+c.schemasErr.Error())
+		return &schemaCheck{bad: refusal(schemasLater.Err, "the schema registry of this node cannot be asked yet: "+c.schemasErr.Error())}
 	}
 	loaded := schemas.Loaded()
 	if loaded == nil {
-		return schemasLater
+		return &schemaCheck{bad: schemasLater}
 	}
-	j := schemaJudge{schemas: loaded, version: loaded.Version(), now: c.r.b.clock.Now(), final: c.caughtUp, sides: policy.schemas}
-	limit := policy.maxMessageBytes * c.r.b.limits.decompressed
-	if it.Header.Codec() != batch.None {
+	return &schemaCheck{judge: schemaJudge{schemas: loaded, version: loaded.Version(), now: c.r.b.clock.Now(), final: c.caughtUp, sides: policy.schemas}}
+}
+
+// checksum says whether a batch carries the right one. Uncompressed records are held against what is known on the way, while they
+// are in the processor's nearest caches; that counts for nothing when the checksum is wrong.
+func (s *schemaCheck) checksum(b []byte, h *batch.Header) (sound bool) {
+	if s == nil || s.bad != nil || h.Codec() != batch.None {
+		return batch.CheckCRC(b)
+	}
+	s.walked = true
+	sound, s.err = batch.ScanSummed(b, s.judge.record)
+	return sound
+}
+
+// checkSchemas gives the verdict about every record of a batch whose checksum is right.
+func (c *produceCall) checkSchemas(it *produceItem, policy *topicPolicy, s *schemaCheck) *Produced {
+	if s.bad != nil {
+		if c.r.b.schemas == nil {
+			c.sayRefused(policy.schemas[0], c.r.b.clock.Now(), s.bad.Message)
+		}
+		return s.bad
+	}
+	j := &s.judge
+	if !s.walked {
+		limit := policy.maxMessageBytes * c.r.b.limits.decompressed
 		charge, ok := c.r.b.decoding.take(int64(limit), c.r.conn.dead)
 		if !ok {
 			return refusal(schemasLater.Err, "the connection was closed")
 		}
 		defer c.r.b.decoding.give(charge)
+		s.err = batch.Scan(it.Batch, limit, j.record)
 	}
-	err := batch.Scan(it.Batch, limit, j.record)
 	j.remember()
 	switch {
-	case err != nil && !errors.Is(err, errEnough):
-		return refusal(wire.CorruptMessage, "the records cannot be decoded: "+err.Error())
+	case s.err != nil && !errors.Is(s.err, errEnough):
+		return refusal(wire.CorruptMessage, "the records cannot be decoded: "+s.err.Error())
 	case len(j.errs) > 0:
 		it.recordErrors(j.errs)
 		c.sayRefused(policy.schemas[0], j.now, j.summary())

@@ -579,6 +579,38 @@ func TestSchemaCheckOfBombs(t *testing.T) {
 	}
 }
 
+// A batch whose checksum is wrong is refused for that, whatever its records hold and whenever they were written; of what the walk
+// over them has found nothing is remembered, waited for or appended.
+func TestSchemaCheckOfCorruptBatches(t *testing.T) {
+	s := newTinyRegistry()
+	n := schemaNode(t, s, Options{})
+	long := rec("k", idBytes(1)+strings.Repeat("x", 100_000))
+	for _, c := range []struct {
+		name string
+		recs []batch.Record
+	}{
+		{"all allowed", []batch.Record{long, long}},
+		{"no id", []batch.Record{rec("k", "no id"), long}},
+		{"an unknown id", []batch.Record{rec("k", idBytes(99)), long}},
+	} {
+		b := batchOf(t, batch.None, c.recs...)
+		b[len(b)-10] ^= 1 // in the value of the last record
+		p := n.produceBatch("values", 0, b, 9)
+		if got := wire.ErrorCode(p.ErrorCode); got != wire.CorruptMessage || p.ErrorMessage == nil || *p.ErrorMessage != "the checksum of the batch is wrong" || len(p.ErrorRecords) > 0 {
+			t.Errorf("%s: %v, %d record errors", c.name, got, len(p.ErrorRecords))
+		}
+		if known := n.policies.of(n.Broker, "values").schemas[0].known.Load(); known != nil {
+			t.Errorf("%s: %d verdicts are remembered", c.name, len(known.of))
+		}
+	}
+	if _, waited := s.counts(); waited != 0 {
+		t.Errorf("waited %d times for the registry", waited)
+	}
+	if p := n.produceBatch("values", 0, batchOf(t, batch.None, long), 9); p.ErrorCode != 0 || p.BaseOffset != 0 {
+		t.Errorf("the first good batch: %v at %d", wire.ErrorCode(p.ErrorCode), p.BaseOffset)
+	}
+}
+
 // Nothing but a verdict comes of hostile bytes, and no more is asked than there are records.
 func FuzzSchemaCheck(f *testing.F) {
 	for _, v := range []string{idBytes(1), idBytes(5) + "\x04\x02\x04", idBytes(9), "", "\x00", someGUID} {
