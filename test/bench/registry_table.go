@@ -32,6 +32,7 @@ var registryBars = []registryBar{
 	{bar{"R6", "a node's start to a record acked and read back, registry on", "read back ms", "ours with", "", 150, false}, "ours without"},
 	{bar{"R6", "a node's resident memory, idle, registry on", "resident MB", "ours with", "", 50, false}, "ours without"},
 	{bar{"R7", "produce 1 KiB, unflushed, ids checked", "CPU s/GB", "ours checked, uncompressed", "ours unchecked, uncompressed", 1.05, false}, ""},
+	{bar{"R7", "produce 1 KiB, flushed, ids checked", "CPU s/GB", "ours checked, uncompressed, flushed", "ours unchecked, uncompressed, flushed", 0, false}, ""},
 	{bar{"R7", "produce 1 KiB, lz4, unflushed, ids checked", "CPU s/GB", "ours checked, lz4", "ours unchecked, lz4", 0, false}, ""},
 	{bar{"R7", "produce 1 KiB, zstd, unflushed, ids checked", "CPU s/GB", "ours checked, zstd", "ours unchecked, zstd", 0, false}, ""},
 }
