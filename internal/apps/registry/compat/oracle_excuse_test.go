@@ -76,6 +76,9 @@ func (x *excuse) walk(e *jsonschema.ValidationError) {
 				if _, ok := property["default"]; ok {
 					x.rule = defaultRule
 					at["required"] = slices.DeleteFunc(slices.Clone(items(at["required"])), func(v any) bool { return v == name })
+					if len(items(at["required"])) == 0 {
+						delete(at, "required") // draft-04 knows no empty list
+					}
 				}
 			}
 		}
@@ -244,6 +247,7 @@ func TestJSONExcuses(t *testing.T) {
 		{`{"type":"object"}`, `{"required":["a","b"],"properties":{"a":{"default":1}}}`, `{}`, ""},
 		{`{"type":"object"}`, `{"required":["a"],"properties":{"a":{"default":1}}}`, `{}`, defaultRule},
 		{`{"type":"object"}`, `{"required":["a"],"properties":{"a":{"default":null}}}`, `{}`, defaultRule},
+		{`{}`, `{"$schema":"http://json-schema.org/draft-04/schema#","required":["a"],"properties":{"a":{"default":1}}}`, `{}`, defaultRule},
 		{`{"type":"string","connect.type":"bytes"}`, `{"type":"number","connect.type":"bytes"}`, `""`, bytesRule},
 		{`{"type":"string"}`, `{"type":"number","connect.type":"bytes"}`, `""`, ""},
 	} {
