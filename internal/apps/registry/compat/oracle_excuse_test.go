@@ -146,7 +146,10 @@ func (w writersDoc) mayGrow(location []string) (rule string) {
 	return rule
 }
 
-func typed(n map[string]any) bool { return n["type"] != nil || n["enum"] != nil || n["const"] != nil }
+func typed(n map[string]any) bool {
+	_, constant := n["const"] // which may be null
+	return n["type"] != nil || n["enum"] != nil || constant
+}
 
 func (w writersDoc) isBytes(location []string) bool {
 	return slices.ContainsFunc(w.at(location), func(root map[string]any) bool {
